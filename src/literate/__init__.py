@@ -1,0 +1,1 @@
+"""Executes the Python blocks of Markdown pages once and shows what they printed and drew."""

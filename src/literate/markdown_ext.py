@@ -1,0 +1,235 @@
+"""The Python-Markdown extension that shows baked outputs below their blocks. It executes nothing.
+
+Per page it places what each block printed, turns `![alt](baked) caption` into a figure with the
+baked SVG inlined, sets the maths that arithmatex found as MathML, and replaces `[[chapters]]` by
+the table of the chapters. It warns of anything missing or outdated, so a strict build fails.
+"""
+
+import html
+import logging
+import os
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+from math_core import LatexError, LatexToMathML
+
+from literate.chapters import read_chapters
+from literate.page import FIGURE_TARGET, Block, PageError, normalise, read_page
+from literate.store import Baked, Store, StoreError, block_problems, page_name
+
+# MkDocs counts warnings below this name, so that its strict mode fails on them.
+_log = logging.getLogger("mkdocs.plugins.literate")
+
+_CHAPTERS = "[[chapters]]"
+_OURS = re.compile(r"^\s*(?:(?:```|~~~)\W*py|\[\[chapters\]\])", re.MULTILINE)
+_AFTER_NORMALISE_BEFORE_FENCES = 27
+_AFTER_INLINE = 15
+_LABEL_LENGTH = 70
+
+
+class LiterateExtension(Extension):
+    """Options: `docs`, the folder of the pages, and `store`, that of the baked outputs."""
+
+    def __init__(self, **options: Any) -> None:
+        self.config = {
+            "docs": ["docs", "the folder of the pages"],
+            "store": ["", "the folder of the baked outputs; `baked` in `docs` if empty"],
+        }
+        super().__init__(**options)
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: D102
+        docs = Path(os.fspath(self.getConfig("docs")))
+        store = self.getConfig("store")
+        state = _State(docs, Store(Path(os.fspath(store)) if store else docs / "baked"))
+        md.registerExtension(self)
+        self.reset = state.figures.clear
+        md.preprocessors.register(_Place(md, state), "literate", _AFTER_NORMALISE_BEFORE_FENCES)
+        md.treeprocessors.register(_Draw(md, state), "literate-figures", _AFTER_INLINE)
+        md.treeprocessors.register(_Maths(md), "literate-maths", _AFTER_INLINE)
+
+
+def makeExtension(**options: Any) -> LiterateExtension:
+    """The name by which Python-Markdown finds the extension of a module."""
+    return LiterateExtension(**options)
+
+
+@dataclass
+class _State:
+    docs: Path
+    store: Store
+    figures: dict[str, str] = field(default_factory=dict)
+    """Target of a figure in the current page -> its SVG."""
+
+    def find_page(self, text: str) -> tuple[Path, int] | None:
+        """The file whose text ends with `text`, and how many lines of the file precede it.
+
+        An extension is not told which page it converts; front matter is gone from what it gets.
+        """
+        found = []
+        wanted = text.strip()
+        for path in sorted(self.docs.rglob("*.md")):
+            whole = normalise(path.read_text(encoding="utf-8")).rstrip()
+            if whole.endswith(wanted):
+                before = whole[: len(whole) - len(wanted)].count("\n")
+                found.append((path, before - text[: text.index(wanted)].count("\n")))
+        return found[0] if len(found) == 1 else None
+
+    def describe(self, path: Path) -> str:
+        """What a page has to show, if all of it is there."""
+        try:
+            page = read_page(path)
+        except PageError:
+            return "being written"
+        if self.store.problems(page, page_name(path, self.docs)):
+            return "being written"
+        figures = sum(len(block.figures) for block in page.blocks)
+        return f"{len(page.blocks)} blocks, {figures} figures"
+
+
+class _Place(Preprocessor):
+    """Puts printed output below its block, and gives each figure its address."""
+
+    def __init__(self, md: Markdown, state: _State) -> None:
+        super().__init__(md)
+        self.state = state
+
+    def run(self, lines: list[str]) -> list[str]:
+        text = "\n".join(lines)
+        if not _OURS.search(text):
+            return lines
+        found = self.state.find_page(text)
+        if found is None:
+            _log.warning(
+                "a page with python blocks is not (or more than once) in %s", self.state.docs
+            )
+            return lines
+        path, offset = found
+        try:
+            page = read_page(path)
+        except PageError as error:
+            _log.warning("%s", error)
+            return lines
+        try:
+            baked = self.state.store.read(page_name(path, self.state.docs)) or Baked()
+        except StoreError as error:
+            _log.warning("%s: %s", path, error)
+            baked = Baked()
+        shown = {number: [line] for number, line in enumerate(lines, start=offset + 1)}
+        for block in page.blocks:
+            below = self._output(path, block, baked, shown)
+            shown[block.first_line].insert(0, "")
+            shown[block.last_line] += ["", block.indent + below, ""]
+        for number, line in enumerate(page.prose(), start=1):
+            if line.strip() == _CHAPTERS:
+                shown[number] = ["", *_chapter_table(self.state), ""]
+        return [line for number in sorted(shown) for line in shown[number]]
+
+    def _output(self, path: Path, block: Block, baked: Baked, shown: dict[int, list[str]]) -> str:
+        """What stands below `block`; its figures get their addresses where the page has them."""
+        if problems := block_problems(block, baked):
+            for problem in problems:
+                _log.warning("%s:%d: %s", path, problem.line, problem.message)
+            return self.md.htmlStash.store(_MISSING)
+        output = baked.outputs[block.number]
+        texts = zip(block.figures, output.figures, strict=True)
+        for index, (words, svg) in enumerate(texts, start=1):
+            target = f"baked-{block.number}-{index}"
+            self.state.figures[target] = svg
+            line = words.line
+            while not FIGURE_TARGET.search(shown[line][0]):
+                line += 1
+            shown[line][0] = FIGURE_TARGET.sub(f"]({target}", shown[line][0], count=1)
+        return self.md.htmlStash.store(_printed(block, output.text)) if output.text else ""
+
+
+_MISSING = (
+    '<p class="lit-missing">The output of this block is missing or outdated: '
+    "<code>pytest --bake</code> writes it.</p>"
+)
+
+
+def _printed(block: Block, text: str) -> str:
+    return (
+        f'<div class="lit-output" data-search-exclude><pre tabindex="0" role="group" '
+        f'aria-label="Output of block {block.number}"><code>{html.escape(text, quote=False)}'
+        "</code></pre></div>"
+    )
+
+
+def _chapter_table(state: _State) -> list[str]:
+    lecture = read_chapters(state.docs / "chapters.toml")
+    rows = ["| | Chapter | Starts at | Notes |", "|--:|:--|:--|:--|"]
+    for chapter in lecture.chapters:
+        file = chapter.page.partition("#")[0]
+        title, notes = chapter.title, "to come"
+        if file and (state.docs / file).is_file():
+            title, notes = f"[{chapter.title}]({chapter.page})", state.describe(state.docs / file)
+        rows.append(f"| {chapter.number} | {title} | {lecture.link(chapter.start)} | {notes} |")
+    return rows
+
+
+class _Draw(Treeprocessor):
+    """Turns a paragraph that begins with a baked figure into `<figure>` and `<figcaption>`."""
+
+    def __init__(self, md: Markdown, state: _State) -> None:
+        super().__init__(md)
+        self.state = state
+
+    def run(self, root: ET.Element) -> None:
+        for paragraph in list(root.iter("p")):
+            image = next(iter(paragraph), None)
+            if image is None or image.tag != "img" or (paragraph.text or "").strip():
+                continue
+            svg = self.state.figures.get(image.get("src", ""))
+            if svg is None:
+                continue
+            paragraph.remove(image)
+            caption = ET.Element("figcaption")
+            caption.text = (image.tail or "").lstrip()
+            caption.extend(paragraph)
+            for child in list(paragraph):
+                paragraph.remove(child)
+            paragraph.tag = "figure"
+            paragraph.set("class", "lit-figure")
+            paragraph.set("data-search-exclude", "")
+            label = html.escape(image.get("alt", ""), quote=True)
+            drawing = svg.strip().replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+            paragraph.text = self.md.htmlStash.store(drawing)
+            paragraph.append(caption)
+
+
+class _Maths(Treeprocessor):
+    """Sets what pymdownx.arithmatex found (generic form) as MathML."""
+
+    def run(self, root: ET.Element) -> None:
+        converter = LatexToMathML(fancy_error=False)
+        for element in root.iter():
+            if element.get("class") != "arithmatex":
+                continue
+            display = element.tag == "div"
+            latex = (element.text or "").strip()[2:-2].strip()
+            try:
+                mathml = converter.convert_with_local_state(
+                    html.unescape(latex) if display else latex, displaystyle=display
+                )
+            except LatexError as error:
+                _log.warning("math error in `%s`: %s", latex, error)
+                continue
+            element.set("class", "lit-math")
+            if display:
+                element.set("tabindex", "0")
+                element.set("role", "group")
+                element.set("aria-label", f"Formula: {_shortened(latex)}")
+            element.text = self.md.htmlStash.store(mathml)
+
+
+def _shortened(latex: str) -> str:
+    words = " ".join(latex.split())
+    return words if len(words) <= _LABEL_LENGTH else words[: _LABEL_LENGTH - 1] + "…"

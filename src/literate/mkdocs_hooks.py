@@ -1,0 +1,156 @@
+"""The finishing touches that only MkDocs can give to a site; nothing here knows what a page says.
+
+MkDocs calls the functions named `on_...` (its setting `hooks`). While a page is rendered, whatever
+may scroll sideways is put within reach of the keyboard. After the build, the maths font is cut down
+to the characters that the site's formulas use, and the style sheets are written into the pages:
+a page then shows itself with its first response.
+"""
+
+import hashlib
+import html
+import importlib.util
+import io
+import logging
+import os
+import posixpath
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mkdocs.config.defaults import MkDocsConfig
+
+log = logging.getLogger("mkdocs.plugins.literate")
+
+MATHS_FONT = "assets/fonts/stix-two-math.woff2"
+
+_MATHS = re.compile(r"<math\b.*?</math>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_STYLESHEET = re.compile(r'<link rel="stylesheet" href="(?P<href>[^":]+)">')
+_URL = re.compile(r"url\((?P<quote>[\"']?)(?P<target>(?!#)[^\"':)]+)(?P=quote)\)")
+_TABLE = re.compile(r"<table>(?P<rows>.*?)</table>", re.DOTALL)
+_SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
+
+
+def on_page_content(content: str, **_: object) -> str:
+    """Let the keyboard scroll code and tables (MkDocs event)."""
+    return focusable_scrollers(content)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Write the maths font, then the style sheets into the pages (MkDocs event)."""
+    site = Path(config.site_dir)
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(site.rglob("*.html"))}
+    if characters := maths_characters(pages.values()):
+        cache = Path(config.config_file_path).parent / ".cache" / "fonts"
+        _write(site / MATHS_FONT, cached_maths_font(characters, cache))
+    root = urlsplit(config.site_url or "/").path
+    for path, page in pages.items():
+        _write(path, inline_stylesheets(page, path, site, root).encode())
+
+
+def focusable_scrollers(content: str) -> str:
+    """Make code blocks focusable, and wrap tables in a focusable element that scrolls."""
+    content = content.replace("<pre><span></span><code>", '<pre tabindex="0"><code>')
+    return _TABLE.sub(
+        r'<div class="lit-table" role="group" aria-label="Table" tabindex="0">'
+        r'<table class="lit">\g<rows></table></div>',
+        content,
+    )
+
+
+def maths_characters(pages: Iterable[str]) -> frozenset[str]:
+    """Return the characters which the browser draws for the pages' `<math>` elements.
+
+    A letter alone in an `<mi>` is drawn in mathematical italics, which are characters of their own.
+    """
+    text = " ".join(formula for page in pages for formula in _MATHS.findall(page))
+    drawn = set(html.unescape(_TAG.sub("", text)))
+    drawn.update(_italic(letter) for letter in re.findall(r"<mi>(\w)</mi>", text))
+    return frozenset(character for character in drawn if not character.isspace())
+
+
+def maths_font(characters: frozenset[str]) -> bytes:
+    """Return STIX Two Math for these characters, with all their sizes and the root sign, as woff2.
+
+    Raises:
+        FileNotFoundError: If the package that carries the font is not installed.
+    """
+    from fontTools import subset  # slow to import, and needed only when the formulas change
+
+    options = subset.Options()
+    options.flavor = "woff2"
+    options.hinting = False
+    options.layout_features = ["ssty", "dtls", "flac"]  # small scripts, dotless i, flat accents
+    with subset.load_font(str(_font_source()), options) as font:
+        subsetter = subset.Subsetter(options)
+        # The root sign stands in no text: the browser draws it for <msqrt> and <mroot>.
+        subsetter.populate(text="".join(characters | {"√"}))
+        subsetter.subset(font)
+        result = io.BytesIO()
+        subset.save_font(font, result, options)
+    return result.getvalue()
+
+
+def cached_maths_font(characters: frozenset[str], cache: Path) -> bytes:
+    """Return `maths_font(characters)`, made only once for the same characters."""
+    key = hashlib.sha256("".join(sorted(characters)).encode()).hexdigest()
+    path = cache / f"{key}.woff2"
+    if not path.exists():
+        _write(path, maths_font(characters))
+    return path.read_bytes()
+
+
+def inline_stylesheets(page: str, path: Path, site: Path, root: str = "/") -> str:
+    """Return the page with its own site's linked style sheets written into it.
+
+    Args:
+        page: The HTML.
+        path: Where it stands.
+        site: The folder of the built site.
+        root: The path at which the site is served; a 404 page links from there.
+    """
+
+    def inline(link: re.Match[str]) -> str:
+        href = link["href"]
+        source = site / href.removeprefix(root) if href.startswith("/") else path.parent / href
+        if not source.is_file():
+            log.warning(f"{path.relative_to(site)}: the style sheet {href} is not in the site")
+            return link[0]
+        css = _SOURCE_MAP.sub("", source.read_text(encoding="utf-8"))
+        css = _URL.sub(lambda url: f'url("{_beside(href, url["target"])}")', css)
+        return f"<style>{css}</style>"
+
+    return _STYLESHEET.sub(inline, page)
+
+
+def _beside(href: str, target: str) -> str:
+    """Resolve an address in the style sheet at `href` as seen from the page that links it."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(href), target))
+
+
+def _italic(letter: str) -> str:
+    """Return the mathematical italic of a Latin or Greek letter, anything else unchanged."""
+    for first, last, italic in (("A", "Z", "𝐴"), ("a", "z", "𝑎"), ("Α", "Ω", "𝛢"), ("α", "ω", "𝛼")):
+        if first <= letter <= last:
+            return "ℎ" if letter == "h" else chr(ord(italic) + ord(letter) - ord(first))
+    return letter
+
+
+def _font_source() -> Path:
+    """Find the font file in the package ziamath without importing the package."""
+    package = importlib.util.find_spec("ziamath")
+    if package is None or package.origin is None:
+        raise FileNotFoundError(
+            "The maths font STIX Two Math was expected in the package ziamath, which is not "
+            "installed; run: python -m pip install -e ."
+        )
+    return Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write the file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(path)

@@ -1,0 +1,243 @@
+"""The baked outputs of pages: text and SVG files with a manifest, one folder a page.
+
+`docs/baked/<page>/03.txt` is what block 3 printed, `03-1.svg` the first figure it drew. The
+manifest holds each block's key, each file's digest and the provenance. The pytest plugin is the
+only writer.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from literate.page import Block, Page
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+_NEW, _OLD = ".new", ".old"
+_REMEDY = "restore it from version control, or run `pytest --bake` for the page"
+
+
+class StoreError(Exception):
+    """Baked files that cannot be trusted; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one block printed and drew. `key` is the key of the block that did."""
+
+    key: str
+    text: str = ""
+    figures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Baked:
+    """The outputs of a page by block number, and where they come from.
+
+    `inputs` names what the numbers depend on beside the code (a data set's digest): outputs are
+    compared only between equal inputs. `versions` is there to be read.
+    """
+
+    outputs: Mapping[int, Output] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about a page's baked outputs that a reader should not meet."""
+
+    line: int
+    message: str
+
+
+def page_name(path: Path, docs: Path) -> str:
+    """The page's path below `docs`, without its suffix: `lecture/initial-loss`."""
+    return path.relative_to(docs).with_suffix("").as_posix()
+
+
+class Store:
+    """Reads and writes the baked outputs below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, name: str) -> Baked | None:
+        """The outputs of page `name`, or `None` if it was never baked.
+
+        Raises:
+            StoreError: If the manifest or a file is missing, damaged or edited by hand.
+        """
+        folder = self._folder(name)
+        if not folder.is_dir():
+            return None
+        manifest = _manifest(folder / MANIFEST)
+        outputs = {}
+        for number, (key, digests) in manifest.blocks.items():
+            files = {file: _read(folder / file, digest) for file, digest in digests.items()}
+            outputs[number] = Output(
+                key=key,
+                text="".join(text for file, text in files.items() if file.endswith(".txt")),
+                figures=tuple(text for file, text in files.items() if file.endswith(".svg")),
+            )
+        return Baked(outputs, manifest.inputs, manifest.versions)
+
+    def write(self, name: str, baked: Baked) -> list[Path]:
+        """Replace the outputs of page `name` as a whole; returns the files written.
+
+        An interruption at any moment leaves either the old outputs or the new ones.
+
+        Raises:
+            StoreError: If other pages have their outputs inside this page's folder.
+        """
+        folder = self.root / name
+        new, old = _beside(folder, _NEW), _beside(folder, _OLD)
+        if old.is_dir() and not folder.is_dir():
+            old.rename(folder)
+        if folder.is_dir() and any(path.is_dir() for path in folder.iterdir()):
+            raise StoreError(
+                f"{folder} holds other pages' outputs: rename {name}.md to index.md there"
+            )
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        new.mkdir(parents=True)
+        blocks = {}
+        for number, output in sorted(baked.outputs.items()):
+            files = _files(number, output)
+            for file, text in files.items():
+                (new / file).write_text(text, encoding="utf-8", newline="\n")
+            blocks[str(number)] = {
+                "key": output.key,
+                "files": {file: _digest(text) for file, text in files.items()},
+            }
+        manifest = {
+            "format": _FORMAT,
+            "inputs": dict(baked.inputs),
+            "versions": dict(baked.versions),
+            "blocks": blocks,
+        }
+        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        (new / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
+        if folder.is_dir():
+            folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+        return sorted(folder.iterdir())
+
+    def problems(self, page: Page, name: str) -> list[Problem]:
+        """What is missing, outdated, damaged or left over among the outputs of `page`."""
+        try:
+            baked = self.read(name)
+        except StoreError as error:
+            return [Problem(page.blocks[0].first_line if page.blocks else 1, str(error))]
+        if baked is None:
+            return [Problem(b.first_line, f"block {b.number} was never baked") for b in page.blocks]
+        problems = []
+        for block in page.blocks:
+            problems += block_problems(block, baked)
+        known = {MANIFEST}
+        for number, output in baked.outputs.items():
+            known.update(_files(number, output))
+        for file in sorted(self._folder(name).iterdir()):
+            if file.name not in known:
+                problems.append(Problem(1, f"{file.name} belongs to no block"))
+        for number in sorted(set(baked.outputs) - {block.number for block in page.blocks}):
+            problems.append(Problem(1, f"there are outputs of block {number}, which is gone"))
+        return problems
+
+    def orphans(self, names: Iterable[str]) -> list[str]:
+        """Folders below the root whose page is gone, or that an interrupted write left over."""
+        pages = {self.root / name for name in names}
+        folders = {path.parent for path in self.root.rglob("*") if path.is_file()}
+        return sorted(path.relative_to(self.root).as_posix() for path in folders - pages)
+
+    def _folder(self, name: str) -> Path:
+        """The page's folder, or what an interrupted write put aside."""
+        folder = self.root / name
+        old = _beside(folder, _OLD)
+        return old if old.is_dir() and not folder.is_dir() else folder
+
+
+def block_problems(block: Block, baked: Baked) -> list[Problem]:
+    """What is missing or outdated about one block, and whether its figures have their texts."""
+    output = baked.outputs.get(block.number)
+    if output is None:
+        return [Problem(block.first_line, f"block {block.number} was never baked")]
+    if output.key != block.key:
+        what = f"the output of block {block.number} is outdated: the code up to it has changed"
+        return [Problem(block.first_line, what)]
+    return [
+        Problem(block.first_line, message) for message in figure_problems(block, output.figures)
+    ]
+
+
+def figure_problems(block: Block, figures: Sequence[str]) -> list[str]:
+    """What is wrong with the texts of the figures that `block` draws: count, alt, caption."""
+    if len(figures) != len(block.figures):
+        return [
+            f"block {block.number} draws {len(figures)} figure(s), and {len(block.figures)} "
+            "`![alt text](baked) caption` stand directly below it: there must be one for each"
+        ]
+    return [
+        f"the figure in line {figure.line} has no {part}: `![alt text](baked) caption` needs both"
+        for figure in block.figures
+        for part in ("alt text", "caption")
+        if not (figure.alt if part == "alt text" else figure.caption)
+    ]
+
+
+def _beside(folder: Path, suffix: str) -> Path:
+    return folder.with_name(f".{folder.name}{suffix}")
+
+
+def _files(number: int, output: Output) -> dict[str, str]:
+    """The files of one block, by name."""
+    files = {f"{number:02}.txt": output.text} if output.text else {}
+    for index, figure in enumerate(output.figures, start=1):
+        files[f"{number:02}-{index}.svg"] = figure
+    return files
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    inputs: dict[str, str]
+    versions: dict[str, str]
+    blocks: dict[int, tuple[str, dict[str, str]]]
+    """Block number -> key, and the digest of each file."""
+
+
+def _manifest(path: Path) -> _Manifest:
+    text = _read(path)
+    try:
+        content = json.loads(text)
+        if content["format"] != _FORMAT:
+            raise ValueError(f"expected format {_FORMAT}, found {content['format']}")
+        return _Manifest(
+            inputs=dict(content["inputs"]),
+            versions=dict(content["versions"]),
+            blocks={
+                int(number): (entry["key"], dict(entry["files"]))
+                for number, entry in content["blocks"].items()
+            },
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged ({error}): {_REMEDY}") from None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(path: Path, digest: str | None = None) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing: {_REMEDY}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path} cannot be read ({error}): {_REMEDY}") from None
+    if digest is not None and _digest(text) != digest:
+        raise StoreError(f"{path} is not what was baked (damaged or edited by hand): {_REMEDY}")
+    return text
