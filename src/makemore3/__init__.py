@@ -1,0 +1,1 @@
+"""The lecture's MLP, its layers, its training and its diagnostics."""

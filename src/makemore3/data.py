@@ -1,0 +1,376 @@
+"""The names, their characters as indices, and the examples a language model learns from.
+
+The names come from the first of four places that has them: the file that the environment variable
+`MAKEMORE_NAMES` names, the user's cache, a verified download of the lecture's file, and last a
+corpus that is part of this package, so that everything runs offline.
+"""
+
+import hashlib
+import io
+import operator
+import os
+import random
+import re
+import string
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from threading import Thread
+from typing import SupportsIndex, overload
+
+import pooch
+import requests
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+LECTURE_SOURCE = "lecture's names.txt"
+BUILT_IN_SOURCE = "built-in corpus"
+END = "."
+"""The token that stands before the first and after the last character of a name; index 0."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the web that is used only if its bytes have the expected digest."""
+
+    url: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+LECTURE_NAMES = RemoteFile(
+    url="https://raw.githubusercontent.com/karpathy/makemore/"
+    "988aa59e4d8fefa526d06f3b453ad116258398d4/names.txt",
+    size=228_145,
+    sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+)
+
+
+@dataclass(frozen=True)
+class Names(Sequence[str]):
+    """A corpus of lower-case names, in the order of its file."""
+
+    words: tuple[str, ...]
+    source: str
+    """`"lecture's names.txt"`, `"built-in corpus"`, or `"file ..."`."""
+    sha256: str
+    """Digest of the bytes that the names were read from."""
+
+    @property
+    def from_lecture(self) -> bool:
+        """Whether these are the lecture's names, byte for byte."""
+        return self.sha256 == LECTURE_NAMES.sha256
+
+    def __len__(self) -> int:
+        """Count the names."""
+        return len(self.words)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        """Return one name, or a tuple of names for a slice."""
+        return self.words[index]
+
+
+def load_names(
+    *,
+    remote: RemoteFile = LECTURE_NAMES,
+    cache_dir: Path | None = None,
+    patience: float = 6.0,
+) -> Names:
+    """Load the names, and say on stderr, once, where they came from.
+
+    Args:
+        remote: The file to download where no other copy is at hand.
+        cache_dir: Where downloads are kept; `None` is the user's cache folder.
+        patience: Seconds that a download may take altogether. A download that failed is not tried
+            again in the same process.
+
+    Raises:
+        OSError: If `MAKEMORE_NAMES` names a file that cannot be read.
+        ValueError: If that file holds anything but lower-case names a-z, one a line.
+    """
+    if chosen := os.environ.get("MAKEMORE_NAMES"):
+        return _names_of_user(Path(chosen).expanduser(), remote)
+    return _lecture_or_built_in(remote, cache_dir or Path(pooch.os_cache("makemore3")), patience)
+
+
+def _names_of_user(path: Path, remote: RemoteFile) -> Names:
+    advice = "set MAKEMORE_NAMES to a text file of one name a line, or unset it"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        message = f"MAKEMORE_NAMES is {path}, which cannot be read ({error.strerror}): {advice}"
+        raise type(error)(message) from error
+    try:
+        words = _parse(content)
+    except ValueError as error:
+        raise ValueError(f"MAKEMORE_NAMES is {path}: {error}; {advice}") from None
+    sha256 = _digest(content)
+    if sha256 == remote.sha256:
+        _say(f"{len(words):,} names, the {LECTURE_SOURCE} ({path})")
+        return Names(words, LECTURE_SOURCE, sha256)
+    _say(
+        f"{len(words):,} names of {path} ({len(content):,} bytes; not the {LECTURE_SOURCE}, which "
+        f"has {remote.size:,} bytes and another digest: expect other numbers than the lecture's)"
+    )
+    return Names(words, f"file {path}", sha256)
+
+
+@cache
+def _lecture_or_built_in(remote: RemoteFile, cache_dir: Path, patience: float) -> Names:
+    path = cache_dir / "names.txt"
+    content = _cached(remote, path)
+    if content is None:
+        try:
+            content = _download(remote, patience)
+        except OSError as error:
+            return _built_in(because=_root(error))
+        _keep(content, path)
+    words = _parse(content)
+    _say(f"{len(words):,} names, the {LECTURE_SOURCE}")
+    return Names(words, LECTURE_SOURCE, remote.sha256)
+
+
+def _built_in(because: BaseException) -> Names:
+    content = (files("makemore3") / "built_in_names.txt").read_bytes()
+    words = _parse(content)
+    _say(
+        f"{len(words):,} names, the {BUILT_IN_SOURCE}, as the download failed ({because}): "
+        "expect other numbers than the lecture's, or set MAKEMORE_NAMES to a copy of its file"
+    )
+    return Names(words, BUILT_IN_SOURCE, _digest(content))
+
+
+def _cached(remote: RemoteFile, path: Path) -> bytes | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if _digest(content) == remote.sha256:
+        return content
+    _say(f"{path} is damaged (its digest is not that of the {LECTURE_SOURCE}): it is not used")
+    return None
+
+
+def _download(remote: RemoteFile, patience: float) -> bytes:
+    """Download in a thread: name lookup, silence and dripping all count against the patience."""
+    future: Future[bytes] = Future()
+    _say(f"downloading {remote.url}")
+
+    def work() -> None:
+        buffer = io.BytesIO()
+        headers = {"Accept-Encoding": "identity"}  # so that the bar counts the file's own bytes
+        fetch = pooch.HTTPDownloader(
+            progressbar=bar,  # pyright: ignore[reportArgumentType]  # a bar or a bool, says pooch
+            timeout=patience,
+            headers=headers,
+        )
+        try:
+            fetch(remote.url, buffer, None)
+            future.set_result(buffer.getvalue())
+        except requests.HTTPError as error:
+            if error.response is not None:
+                error.response.close()  # pooch leaves it open
+            future.set_exception(error)
+        except Exception as error:
+            future.set_exception(error)
+
+    with tqdm(total=remote.size, desc="names.txt", unit="B", unit_scale=True, disable=None) as bar:
+        Thread(target=work, daemon=True, name="makemore3-download").start()
+        try:
+            content = future.result(timeout=patience)
+        except TimeoutError:
+            raise TimeoutError(f"not complete after {patience:g} s") from None
+    if _digest(content) != remote.sha256:
+        raise OSError(
+            f"got {len(content):,} bytes with sha256 {_digest(content)}, "
+            f"expected {remote.size:,} bytes with {remote.sha256}"
+        )
+    return content
+
+
+def _keep(content: bytes, path: Path) -> None:
+    """Write the cache's copy whole or not at all; without a cache the names still serve."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as aside:
+            written = Path(aside, path.name)
+            written.write_bytes(content)
+            written.replace(path)
+    except OSError as error:
+        _say(f"cannot keep the download as {path} ({error.strerror}): the next run downloads again")
+
+
+def _root(error: BaseException) -> BaseException:
+    """Find the first of a chain of errors: the system's own words are the shortest."""
+    while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = cause
+    return error
+
+
+def _parse(content: bytes) -> tuple[str, ...]:
+    text = content.decode("utf-8", errors="replace").replace("\r\n", "\n").removesuffix("\n")
+    if not text:
+        raise ValueError("expected one name a line, got an empty file")
+    words = tuple(text.split("\n"))
+    for number, word in enumerate(words, start=1):
+        if not re.fullmatch("[a-z]+", word):
+            got = repr(word) if word else "an empty line"
+            raise ValueError(f"line {number}: expected a lower-case name of a-z, got {got}")
+    return words
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@cache
+def _say(message: str) -> None:
+    """Print a message to stderr the first time that it comes up in this process."""
+    print(f"makemore3: {message}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters a model knows and their indices; the end token `.` has index 0."""
+
+    characters: str = END + string.ascii_lowercase
+
+    @property
+    def size(self) -> int:
+        """The number of characters, 27 in the lecture."""
+        return len(self.characters)
+
+    def encode(self, text: str) -> list[int]:
+        """Turn characters into indices.
+
+        Raises:
+            ValueError: If a character is not in the vocabulary.
+        """
+        ids = [self.characters.find(character) for character in text]
+        if -1 in ids:
+            raise ValueError(
+                f"expected characters of {self.characters!r}, got {text[ids.index(-1)]!r} in "
+                f"{text!r}: write names in lower case, without accents"
+            )
+        return ids
+
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """Turn indices, a tensor of one dimension included, into characters.
+
+        Raises:
+            ValueError: If an index is not in the vocabulary.
+        """
+        indices = [operator.index(index) for index in ids]
+        for index in indices:
+            if not 0 <= index < self.size:
+                raise ValueError(f"expected indices from 0 to {self.size - 1}, got {index}")
+        return "".join(self.characters[index] for index in indices)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Examples: `x` holds the contexts, `y` the character that follows each of them.
+
+    Shape:
+        `x` is `(N, block_size)`, `y` is `(N,)`; both int64.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        return len(self.y)
+
+
+def build_split(words: Iterable[str], vocabulary: Vocabulary, *, block_size: int = 3) -> Split:
+    """Turn each name into one example a character, its end token included.
+
+    Raises:
+        ValueError: If there are no words, a word has characters outside the vocabulary, or
+            `block_size` is not positive.
+
+    Source:
+        Lecture [1:44](https://youtu.be/P6sfmUTpUmc?t=104).
+    """
+    if block_size < 1:
+        raise ValueError(f"block_size must be at least 1 character, got {block_size}")
+    contexts: list[list[int]] = []
+    targets: list[int] = []
+    for word in words:
+        context = [0] * block_size
+        for target in vocabulary.encode(word + END):
+            contexts.append(context)
+            targets.append(target)
+            context = [*context[1:], target]
+    if not targets:
+        raise ValueError("build_split needs at least one word, got none")
+    return Split(torch.tensor(contexts), torch.tensor(targets))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The names as examples: 80 % of the names to train on, 10 % dev, 10 % test."""
+
+    names: Names
+    vocabulary: Vocabulary
+    block_size: int
+    train: Split
+    dev: Split
+    test: Split
+
+
+def load_dataset(
+    names: Names | None = None, *, block_size: int = 3, shuffle_seed: int = 42
+) -> Dataset:
+    """Shuffle the names and split them 80/10/10, as the lecture does.
+
+    Args:
+        names: The corpus; `None` finds it with `load_names`.
+        block_size: Characters of context in each example.
+        shuffle_seed: Seed of Python's own random numbers, which shuffle the names.
+
+    Raises:
+        ValueError: If there are too few names for three splits.
+
+    Source:
+        Lecture [1:44](https://youtu.be/P6sfmUTpUmc?t=104).
+    """
+    names = load_names() if names is None else names
+    words = list(names)
+    random.Random(shuffle_seed).shuffle(words)
+    n1, n2 = int(0.8 * len(words)), int(0.9 * len(words))
+    if not 0 < n1 < n2:
+        raise ValueError(f"an 80/10/10 split needs at least 6 names, got {len(words)}")
+    vocabulary = Vocabulary()
+    train, dev, test = (
+        build_split(part, vocabulary, block_size=block_size)
+        for part in (words[:n1], words[n1:n2], words[n2:])
+    )
+    return Dataset(names, vocabulary, block_size, train, dev, test)
+
+
+def minibatch(
+    split: Split, batch_size: int, *, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw examples with replacement, in the notebook's order of random numbers.
+
+    Shape:
+        `x` is `(batch_size, block_size)`, `y` is `(batch_size,)`.
+
+    Source:
+        Lecture [2:11](https://youtu.be/P6sfmUTpUmc?t=131).
+    """
+    ix = torch.randint(0, len(split), (batch_size,), generator=generator)
+    return split.x[ix], split.y[ix]

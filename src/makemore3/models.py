@@ -1,0 +1,126 @@
+"""The one-hidden-layer net of the lecture's first part, in the stages it goes through."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from makemore3.init import calculate_gain
+from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, Sequential, Tanh
+
+LECTURE_SEED = 2147483647
+"""Seed of the lecture's generator: first the tensors are drawn from it, then the minibatches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """How the net starts: the standard deviation of each tensor that is drawn.
+
+    Args:
+        title: What the lecture has just done, in a few words.
+        w1_std: Hidden weight; None means Kaiming with tanh's gain, (5/3) / sqrt(30) = 0.304.
+        b1_std: Hidden bias.
+        w2_std: Output weight; the smaller, the less sure the net is of its first guess.
+        b2_std: Output bias.
+        batch_norm: Whether a batch norm stands between hidden weight and tanh.
+    """
+
+    title: str
+    w1_std: float | None
+    b1_std: float
+    w2_std: float
+    b2_std: float
+    batch_norm: bool = False
+
+
+AS_WRITTEN = Stage(title="as first written", w1_std=1.0, b1_std=1.0, w2_std=1.0, b2_std=1.0)
+SOFTMAX_FIXED = Stage(title="softmax fixed", w1_std=1.0, b1_std=1.0, w2_std=0.01, b2_std=0.0)
+TANH_FIXED = Stage(title="tanh fixed", w1_std=0.2, b1_std=0.01, w2_std=0.01, b2_std=0.0)
+KAIMING = Stage(title="Kaiming init", w1_std=None, b1_std=0.01, w2_std=0.01, b2_std=0.0)
+BATCH_NORM = Stage(
+    title="batch norm", w1_std=None, b1_std=0.01, w2_std=0.01, b2_std=0.0, batch_norm=True
+)
+
+STAGES = {
+    "as-written": AS_WRITTEN,
+    "softmax-fixed": SOFTMAX_FIXED,
+    "tanh-fixed": TANH_FIXED,
+    "kaiming": KAIMING,
+    "batch-norm": BATCH_NORM,
+}
+"""The lecture's order; the keys are what the command line takes."""
+
+
+def mlp(
+    stage: Stage,
+    *,
+    vocab_size: int = 27,
+    block_size: int = 3,
+    n_embd: int = 10,
+    n_hidden: int = 200,
+    generator: torch.Generator,
+) -> Sequential:
+    """Build the net: embedding, flatten, hidden, (norm,) tanh, output.
+
+    The tensors are drawn in the lecture's order, C, W1, b1, W2, b2. With `LECTURE_SEED`, and
+    the same generator for the minibatches after it, the lecture's losses come out.
+
+    Args:
+        stage: One of `STAGES`, or your own.
+        vocab_size: Characters, and logits.
+        block_size: Characters of context.
+        n_embd: Numbers per character.
+        n_hidden: Hidden units.
+        generator: Source of the random numbers.
+
+    Raises:
+        ValueError: If a size is less than 1 or a standard deviation of the stage is negative.
+
+    Shape:
+        `(N, block_size)` int64 in, logits `(N, vocab_size)` out.
+
+    Source:
+        Bengio et al. 2003; lecture [1:53](https://youtu.be/P6sfmUTpUmc?t=113). Batch norm as at
+        [47:25](https://youtu.be/P6sfmUTpUmc?t=2845), with b1 kept and the lecture's convention.
+    """
+    embedding = Embedding(vocab_size, n_embd, generator=generator)
+    hidden = Linear(
+        n_embd * block_size,
+        n_hidden,
+        gain=calculate_gain("tanh") if stage.w1_std is None else 1.0,
+        weight_std=stage.w1_std,
+        bias_std=stage.b1_std,
+        generator=generator,
+    )
+    output = Linear(
+        n_hidden, vocab_size, weight_std=stage.w2_std, bias_std=stage.b2_std, generator=generator
+    )
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        embedding=embedding, flatten=Flatten(), hidden=hidden
+    )
+    if stage.batch_norm:
+        layers["norm"] = BatchNorm1d(n_hidden, momentum=0.001, convention="lecture")
+    layers["tanh"] = Tanh()
+    layers["output"] = output
+    return Sequential(layers)
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Count the numbers that training adjusts; running statistics are not among them."""
+    return sum(p.numel() for p in model.parameters())
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every layer into `eval` mode and keep no gradients; afterwards all is as before."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
