@@ -82,7 +82,8 @@ class Flatten(nn.Module):
                 f"Flatten needs x of shape (N, T, C), got {tuple(x.shape)}: "
                 "put it after an Embedding of (N, T) indices"
             )
-        return x.reshape(x.shape[0], x.shape[1] * x.shape[2])
+        n, t, c = x.shape
+        return x.reshape(n, t * c)
 
 
 class Linear(nn.Module):
@@ -240,7 +241,7 @@ class BatchNorm1d(nn.Module):
 
     def _batch_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The batch's mean and variance, having moved the running ones towards them."""
-        if len(x) < 2:
+        if x.shape[0] < 2:
             raise ValueError(
                 f"BatchNorm1d needs at least 2 rows in training, got x of shape {tuple(x.shape)}: "
                 "pass a larger batch, or call eval() on the model first"

@@ -204,8 +204,8 @@ def train(
 
         lr = config.lr_at(step)
         for p in parameters:
-            if p.grad is not None:
-                p.data += -lr * p.grad
+            if (grad := p.grad) is not None:
+                p.data += -lr * grad
 
         if callback is not None:
             callback(StepInfo(step, model, losses[-1], lr))

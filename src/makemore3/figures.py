@@ -1,0 +1,342 @@
+"""Figures of results: functions that take numbers and return matplotlib `Axes`.
+
+Style belongs to `rcParams`: the figures keep to its sizes and to its colours C0, C1, ..., so they
+suit whatever page they are drawn for. Only the saturation map is black and white by itself.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from torch import Tensor
+
+from makemore3.diagnostics import SaturationReport, local_gradient
+from makemore3.training import History
+
+LINE_STYLES = ("-", "--", "-.", ":")
+"""They go with the colours, for readers who cannot tell these apart."""
+
+
+def plot_loss(
+    history: History | Mapping[str, History],
+    *,
+    smooth: int | None = None,
+    uniform_loss: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the batch loss over the steps of one run or of several.
+
+    Both axes are logarithmic: the loss as in the lecture, and the steps, which count from 1, so
+    that the first ones, where a bad initialisation shows, have room beside the many later ones. A
+    point is the mean over 1/20 of a decade; a single run also has a band with the middle 90 % of
+    the batches.
+
+    Args:
+        history: One run, or several by name.
+        smooth: Draw means of blocks of this many steps instead, on linear axes.
+        uniform_loss: The loss of a uniform guess, drawn as a line across.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If a history is empty or shorter than one block.
+
+    Source:
+        Lecture [2:32](https://youtu.be/P6sfmUTpUmc?t=152), and
+        [11:38](https://youtu.be/P6sfmUTpUmc?t=698) for the hockey stick.
+    """
+    runs = {"mean": history} if isinstance(history, History) else history
+    if not all(len(run) for run in runs.values()):
+        raise ValueError("plot_loss expects runs of at least one step, got an empty history")
+    ax = ax or _figure().subplots()
+    for index, (name, run) in enumerate(runs.items()):
+        if smooth is not None:
+            means = run.block_means(smooth).numpy()
+            steps = (np.arange(len(means)) + 0.5) * smooth
+        else:
+            losses = np.asarray(run.losses)
+            bins = _log_spaced_bins(len(losses))
+            steps = [math.sqrt((b.start + 1) * b.stop) for b in bins]
+            means = [losses[b].mean() for b in bins]
+            if len(runs) == 1:
+                low, high = np.array([np.quantile(losses[b], [0.05, 0.95]) for b in bins]).T
+                ax.fill_between(
+                    steps, low, high, color="C0", alpha=0.3, linewidth=0, label="90 % of batches"
+                )
+        ax.plot(steps, means, f"C{index}", ls=LINE_STYLES[index % len(LINE_STYLES)], label=name)
+    if uniform_loss is not None:
+        _draw_uniform_loss(ax, uniform_loss)
+    if smooth is not None:
+        ax.set(xlabel=f"step (each point is the mean of {smooth:,})", ylabel="batch loss (nats)")
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_formatter(FuncFormatter(_number))
+    else:
+        ax.set(xlabel="step (logarithmic)", ylabel="batch loss (nats)", xscale="log", yscale="log")
+        _label_logarithmic(ax.xaxis)
+        _label_logarithmic(ax.yaxis)
+    if len(ax.get_legend_handles_labels()[0]) > 1:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+    return ax
+
+
+def plot_loss_against_scale(
+    scales: Sequence[float],
+    losses: Sequence[float],
+    *,
+    uniform_loss: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the loss of an untrained network over the factor that its logits are scaled by.
+
+    Args:
+        scales: Positive factors.
+        losses: The loss at each of them, in nats.
+        uniform_loss: The loss of a uniform guess, drawn as a line across.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If there are not as many losses as scales, or a scale is not positive.
+
+    Source:
+        Lecture [7:53](https://youtu.be/P6sfmUTpUmc?t=473).
+    """
+    if len(scales) != len(losses) or not all(scale > 0 for scale in scales):
+        raise ValueError(
+            "plot_loss_against_scale expects one loss for each positive scale, got "
+            f"{len(scales)} scales from {min(scales, default=None)} up and {len(losses)} losses"
+        )
+    ax = ax or _figure().subplots()
+    ax.plot(scales, losses, "C0", marker="o")
+    _draw_uniform_loss(ax, uniform_loss)
+    ax.set(xlabel="logits multiplied by", ylabel="loss (nats)", xscale="log", yscale="log")
+    _label_logarithmic(ax.xaxis)
+    _label_logarithmic(ax.yaxis)
+    ax.legend(loc="upper left", frameon=False)
+    return ax
+
+
+def plot_probabilities(
+    probabilities: Mapping[str, Tensor], *, correct: int | None = None
+) -> list[Axes]:
+    """Draw rows of probabilities as bars, side by side on one scale.
+
+    Args:
+        probabilities: Rows by name; the name stands above the panel and may have several lines.
+        correct: Index of the correct class, whose bar has another colour.
+
+    Raises:
+        ValueError: If a row is not a list of probabilities with the sum 1.
+
+    Shape:
+        Each row is `(classes,)`.
+
+    Source:
+        Lecture [6:10](https://youtu.be/P6sfmUTpUmc?t=370).
+    """
+    for name, row in probabilities.items():
+        if row.ndim != 1 or not math.isclose(row.sum().item(), 1, abs_tol=1e-4) or row.min() < 0:
+            raise ValueError(
+                f"plot_probabilities expects rows of shape (classes,) with the sum 1, got {name!r} "
+                f"of shape {tuple(row.shape)} with the sum {row.sum():.4g}: apply softmax first"
+            )
+    figure = _figure()
+    axes = figure.subplots(1, len(probabilities), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, (name, row) in zip(axes, probabilities.items(), strict=True):
+        colors = ["C1" if index == correct else "C0" for index in range(len(row))]
+        ax.bar(range(len(row)), row.tolist(), color=colors)
+        ax.set(title=name, ylim=(0, 1))
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes[0].set_ylabel("probability")
+    _label_x_of_all(figure, "class" if correct is None else f"class (correct: {correct})")
+    return list(axes)
+
+
+def plot_histogram(
+    values: Tensor, *, bins: int = 50, xlabel: str = "value", ax: Axes | None = None
+) -> Axes:
+    """Draw how often values occur.
+
+    Args:
+        values: Numbers of any shape, such as pre-activations, activations or logits.
+        bins: The number of bins.
+        xlabel: What the values are, with their unit if they have one.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If there are no values, or not all are finite.
+
+    Source:
+        Lecture [13:46](https://youtu.be/P6sfmUTpUmc?t=826).
+    """
+    finite = values.isfinite()
+    if not (values.numel() and finite.all()):
+        raise ValueError(
+            f"plot_histogram expects finite values, got {int(finite.sum())} of them among "
+            f"{values.numel()}"
+        )
+    ax = ax or _figure().subplots()
+    counts, edges = np.histogram(values.detach().float().cpu().flatten().numpy(), bins)
+    ax.stairs(counts, edges, fill=True, color="C0")
+    ax.set(xlabel=xlabel, ylabel="count", ylim=(0, None))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    ax.yaxis.set_major_formatter(FuncFormatter(_number))
+    return ax
+
+
+def plot_histograms(
+    values: Mapping[str, Tensor],
+    *,
+    bins: int = 50,
+    xlabel: str = "value",
+    sharex: bool = True,
+) -> list[Axes]:
+    """Draw several histograms one above the other.
+
+    Args:
+        values: Numbers of any shape, by the title of their panel.
+        bins: The number of bins of each.
+        xlabel: What the values are, with their unit if they have one.
+        sharex: Whether all panels have one scale of values, for comparing like with like.
+
+    Raises:
+        ValueError: If there are no values, or not all are finite.
+
+    Source:
+        Lecture [25:07](https://youtu.be/P6sfmUTpUmc?t=1507).
+    """
+    figure = _figure(height=0.6 * len(values))
+    axes = figure.subplots(len(values), sharex=sharex, squeeze=False)[:, 0]
+    for ax, (name, tensor) in zip(axes, values.items(), strict=True):
+        plot_histogram(tensor, bins=bins, xlabel=xlabel, ax=ax)
+        ax.set_title(name, loc="left")
+        ax.label_outer()
+    figure.align_ylabels()
+    return list(axes)
+
+
+def plot_saturation_map(report: SaturationReport, *, ax: Axes | None = None) -> Axes:
+    """Draw which activations are saturated: white, one row an example, one column a unit.
+
+    Args:
+        report: What `saturation` found.
+        ax: Where to draw; `None` makes a new figure.
+
+    Source:
+        Lecture [18:27](https://youtu.be/P6sfmUTpUmc?t=1107).
+    """
+    ax = ax or _figure(height=0.65).subplots()
+    ax.imshow(
+        report.mask.cpu().numpy(),
+        cmap=ListedColormap(["black", "white"]),
+        vmin=0,
+        vmax=1,
+        aspect="auto",  # fills the width; a square cell would be a pixel or two high
+        interpolation="none",
+    )
+    ax.set(xlabel="unit", ylabel="example")
+    ax.set_title(f"{report.share:.1%} of |h| above {report.threshold:g}", loc="left")
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+    ax.grid(False)
+    ax.spines[:].set_visible(True)
+    return ax
+
+
+def plot_saturation_maps(reports: Mapping[str, SaturationReport]) -> list[Axes]:
+    """Draw several saturation maps one above the other, such as before and after a repair.
+
+    Args:
+        reports: What `saturation` found, by the title of its panel.
+
+    Source:
+        Lecture [25:14](https://youtu.be/P6sfmUTpUmc?t=1514).
+    """
+    axes = _figure(height=0.55 * len(reports)).subplots(len(reports), sharex=True, squeeze=False)
+    for ax, (name, report) in zip(axes[:, 0], reports.items(), strict=True):
+        plot_saturation_map(report, ax=ax)
+        ax.set_title(f"{name}: {ax.get_title(loc='left')}", loc="left")
+        ax.label_outer()
+    return list(axes[:, 0])
+
+
+def plot_nonlinearities(
+    functions: Mapping[str, Callable[[Tensor], Tensor]], *, limit: float = 4.0
+) -> list[Axes]:
+    """Draw elementwise functions, each in a panel, with their local gradients by autograd.
+
+    Args:
+        functions: Functions by the title of their panel.
+        limit: The curves run from `-limit` to `limit`.
+
+    Raises:
+        ValueError: If a function is not elementwise.
+
+    Source:
+        Lecture [20:36](https://youtu.be/P6sfmUTpUmc?t=1236).
+    """
+    x = torch.linspace(-limit, limit, 60)  # an even number: a kink at 0 falls between two points
+    columns = max(1, min(3, len(functions)))
+    rows = math.ceil(len(functions) / columns)
+    figure = _figure(height=0.3 + 0.5 * rows)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    axes, unused = list(grid[: len(functions)]), grid[len(functions) :]
+    for ax, (name, function) in zip(axes, functions.items(), strict=True):
+        ax.plot(x, function(x.clone()).detach(), "C0", label="output")
+        ax.plot(x, local_gradient(function, x), "C1", linestyle="--", label="local gradient")
+        ax.set(title=name, ylim=(-1.4, 2.2), xticks=(-limit, 0, limit), yticks=(-1, 0, 1, 2))
+    for ax in axes[-columns:]:
+        ax.tick_params(labelbottom=True)
+    for ax in unused:
+        ax.remove()
+    _label_x_of_all(figure, "pre-activation")
+    figure.legend(handles=axes[0].lines, loc="outside upper center", ncols=2, frameon=False)
+    return axes
+
+
+def _figure(height: float = 1.0) -> Figure:
+    """Make a figure of the usual width, and of a multiple of the usual height."""
+    width, usual_height = rcParams["figure.figsize"]
+    return plt.figure(figsize=(width, height * usual_height), layout="constrained")
+
+
+def _label_x_of_all(figure: Figure, label: str) -> None:
+    figure.supxlabel(label, fontsize=rcParams["axes.labelsize"])
+
+
+def _log_spaced_bins(steps: int, per_decade: int = 20) -> list[slice]:
+    """Part the steps into runs of equal length on a logarithmic axis, one step at the least."""
+    count = math.ceil(per_decade * math.log10(steps + 1)) + 1
+    edges = np.unique(np.geomspace(1, steps + 1, count).round().astype(int)) - 1
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def _draw_uniform_loss(ax: Axes, loss: float) -> None:
+    color = rcParams["text.color"]
+    ax.axhline(loss, color=color, linestyle=":", label=f"uniform guess: {loss:.2f}")
+
+
+def _label_logarithmic(axis: Axis) -> None:
+    """Label a logarithmic axis in plain numbers, at four ticks or a few more where they fit."""
+    low, high = sorted(axis.get_view_interval())
+    decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), np.arange(1, 10, 0.5)):
+        ticks = np.outer(decades, digits).flatten()
+        ticks = ticks[(low <= ticks) & (ticks <= high)]
+        if len(ticks) >= 4:
+            break
+    axis.set_major_locator(FixedLocator(ticks.tolist()))
+    axis.set_major_formatter(FuncFormatter(_number))
+    axis.set_minor_locator(NullLocator())
+
+
+def _number(value: float, position: int | None = None) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"

@@ -1,0 +1,204 @@
+"""The command line, run as a reader runs it."""
+
+import runpy
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from makemore3 import cli
+from makemore3.data import Dataset, Split, load_dataset
+from makemore3.models import BATCH_NORM, LECTURE_SEED, TANH_FIXED, mlp
+from makemore3.published import PUBLISHED
+from makemore3.reproduce import compare
+from makemore3.training import TrainConfig, evaluate, train
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def own_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A corpus that is not the lecture's."""
+    path = tmp_path / "mine.txt"
+    path.write_text("".join(f"{a}{b}{c}a\n" for a in "bdk" for b in "aeio" for c in "lmnr"))
+    monkeypatch.setenv("MAKEMORE_NAMES", str(path))
+    return path
+
+
+def test_train_prints_the_losses(own_names: Path, capsys: Captured) -> None:
+    dataset = load_dataset()
+    generator = torch.Generator().manual_seed(LECTURE_SEED)
+    model = mlp(TANH_FIXED, generator=generator)
+    train(model, dataset.train, TrainConfig(max_steps=40), generator=generator)
+    losses = evaluate(model, dataset)
+
+    assert cli.run(["train", "--stage", "tanh-fixed", "--steps", "40"]) == 0
+    out = capsys.readouterr().out
+    assert out == (
+        "tanh-fixed, 11,897 parameters, 40 steps: "
+        f"train loss {losses['train']:.4f}, dev loss {losses['dev']:.4f} nats per character\n"
+    )
+    cli.run(["train", "--stage", "tanh-fixed", "--steps", "40", "--seed", "1"])
+    assert capsys.readouterr().out != out
+
+
+def test_train_defaults_to_the_softmax_fixed(own_names: Path, capsys: Captured) -> None:
+    assert cli.run(["train", "--steps", "1"]) == 0
+    assert capsys.readouterr().out.startswith("softmax-fixed, ")
+
+
+def test_train_continues_from_its_checkpoint(
+    own_names: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "run.pt"
+    cli.run(["train", "--steps", "30"])
+    expected = capsys.readouterr().out
+    assert cli.run(["train", "--steps", "20", "--checkpoint", str(path)]) == 0
+    capsys.readouterr()
+    assert cli.run(["train", "--steps", "30", "--checkpoint", str(path)]) == 0
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize("stage", ["as-written", "batch-norm"])
+def test_sample_prints_names_of_the_stage_that_was_trained(
+    stage: str, own_names: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    path = str(tmp_path / "run.pt")
+    cli.run(["train", "--stage", stage, "--steps", "200", "--checkpoint", path])
+    capsys.readouterr()
+
+    assert cli.run(["sample", "--checkpoint", path, "--count", "7"]) == 0
+    names = capsys.readouterr().out.splitlines()
+    assert len(names) == 7
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz") for name in names)
+    cli.run(["sample", "--checkpoint", path])
+    assert capsys.readouterr().out.splitlines()[:7] == names
+    cli.run(["sample", "--checkpoint", path, "--count", "7", "--seed", "1"])
+    assert capsys.readouterr().out.splitlines() != names
+
+
+def test_sample_refuses_a_checkpoint_of_another_net(
+    small_split: Split, tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "run.pt"
+    generator = torch.Generator().manual_seed(1)
+    model = mlp(BATCH_NORM, n_hidden=5, generator=generator)
+    train(model, small_split, TrainConfig(max_steps=1), generator=generator, checkpoint=path)
+    assert cli.run(["sample", "--checkpoint", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "run.pt holds no net of `python -m makemore3 train`, but Sequential(" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--steps", "0"], "TrainConfig needs max_steps as a whole number from 1 up"),
+        (["train", "--steps", "1", "--checkpoint", "no/such/run.pt"], "No such file or directory"),
+        (["sample", "--checkpoint", "missing.pt"], "No such file or directory: 'missing.pt'"),
+        (["reproduce", "--quick"], "the corpus in use is file "),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str],
+    message: str,
+    own_names: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    monkeypatch.chdir(own_names.parent)
+    assert cli.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[-1].startswith("makemore3: ")
+    assert message in captured.err.splitlines()[-1]
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: command"),
+        (["train", "--stage", "nonsense"], "invalid choice: 'nonsense'"),
+        (["train", "--seed", "-1"], "expected a whole number below 2**64, got '-1'"),
+        (["train", "--seed", str(2**64)], "expected a whole number below 2**64"),
+        (["sample"], "the following arguments are required: --checkpoint"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments: list[str], message: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.run(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_the_largest_seed_is_one_that_torch_takes(own_names: Path, capsys: Captured) -> None:
+    assert cli.run(["train", "--steps", "1", "--seed", str(2**64 - 1)]) == 0
+
+
+def test_an_interruption_ends_quietly(
+    own_names: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "train", interrupt)
+    assert cli.run(["train"]) == 130
+    assert capsys.readouterr().err.endswith("makemore3: interrupted\n")
+
+
+def test_reproduce_prints_published_ours_and_digits(
+    lecture_dataset: Dataset, capsys: Captured
+) -> None:
+    assert cli.run(["reproduce", "--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["published", "ours", "digits", "note"]
+    (line,) = (line for line in lines if line.startswith("as-written, step 0: loss"))
+    assert line.split()[4:9] == ["27.8817", "27.8817", "6", "of", "6"]
+    assert "re-run, lecture 4:31; said: 27; tolerance 0.0001" in line
+    assert lines[-2] == "13 of 13 numbers within their tolerance"
+    assert lines[-1] == (
+        "left out (--quick): 8 numbers of as-written, trained; softmax-fixed, trained; "
+        "tanh-fixed, trained"
+    )
+
+
+def test_reproduce_fails_when_a_number_is_not_met(
+    lecture_dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    wrong = [replace(PUBLISHED[0], value="32,034"), *PUBLISHED[1:]]
+    monkeypatch.setattr(cli, "compare", partial(compare, published=wrong))
+    assert cli.run(["reproduce", "--quick"]) == 1
+    out = capsys.readouterr().out
+    assert "32,033   4 of 5  NOT MET: 1 off; notebook" in out
+    assert "12 of 13 numbers within their tolerance" in out
+
+
+def test_python_m_makemore3_runs_the_commands(
+    own_names: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["makemore3", "train", "--steps", "1"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("makemore3", run_name="__main__")
+    assert capsys.readouterr().out.startswith("softmax-fixed, ")
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [("torch", []), ("torch", ["reproduce"]), ("torch", ["--help"]), ("pooch", []), ("tqdm", [])],
+)
+def test_without_the_lab_one_line_says_what_to_install(missing: str, arguments: list[str]) -> None:
+    program = (
+        f"import runpy, sys; sys.modules[{missing!r}] = None; "
+        f"sys.argv = ['makemore3', *{arguments!r}]; "
+        "runpy.run_module('makemore3', run_name='__main__')"
+    )
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert child.returncode == 2
+    assert child.stdout == ""
+    assert child.stderr == (
+        f"makemore3 needs {missing}, which is not installed; in the project's folder run: "
+        'python -m pip install -e ".[lab]"\n'
+    )

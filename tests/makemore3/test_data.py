@@ -1,0 +1,512 @@
+"""The names, wherever they come from, and the examples made of them."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from makemore3 import data
+from makemore3.data import (
+    LECTURE_NAMES,
+    Names,
+    RemoteFile,
+    Split,
+    Vocabulary,
+    build_split,
+    load_dataset,
+    load_names,
+    minibatch,
+)
+
+CONTENT = "\n".join(["emma", "ava", "mia", "ada"] * 5000).encode()
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+REFUSING = "http://127.0.0.1:9/names.txt"
+
+
+@dataclass
+class Server:
+    """A web server whose answer to any request is one function."""
+
+    remote: RemoteFile
+    requests: list[str]
+
+
+def send(handler: BaseHTTPRequestHandler, content: bytes, *, announced: int | None = None) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(announced or len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Start servers on the loopback interface; stop them and their clients afterwards."""
+    done = threading.Event()
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answer: Callable[[BaseHTTPRequestHandler, threading.Event], None]) -> Server:
+        seen: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                seen.append(self.path)
+                try:
+                    answer(self, done)
+                except OSError:  # the client has left
+                    self.close_connection = True
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/names.txt"
+        return Server(RemoteFile(url, len(CONTENT), SHA256), seen)
+
+    yield start
+    done.set()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+    for thread in threading.enumerate():
+        if thread.name == "makemore3-download":
+            thread.join(5)
+
+
+@pytest.fixture(autouse=True)
+def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what was loaded and said, before and after; let nothing but loopback answer."""
+    monkeypatch.delenv("MAKEMORE_NAMES", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    data._lecture_or_built_in.cache_clear()
+    data._say.cache_clear()
+    yield
+    data._lecture_or_built_in.cache_clear()
+    data._say.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def lecture() -> Names:
+    """The lecture's names, if this machine has them in one of the offline places."""
+    names = load_names(remote=replace(LECTURE_NAMES, url=REFUSING))
+    if not names.from_lecture:
+        pytest.skip("the lecture's names.txt is neither in MAKEMORE_NAMES nor in the cache")
+    return names
+
+
+# --- The file that MAKEMORE_NAMES names ------------------------------------------------------
+
+
+@pytest.fixture
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "mine.txt"
+    monkeypatch.setenv("MAKEMORE_NAMES", str(path))
+    return path
+
+
+def test_chosen_file_is_read_in_its_order_and_said_once(chosen, capsys):
+    chosen.write_bytes(b"zoe\nava\nzoe\n")
+    names = load_names()
+    assert list(names) == ["zoe", "ava", "zoe"]
+    assert names.source == f"file {chosen}"
+    assert names.sha256 == hashlib.sha256(b"zoe\nava\nzoe\n").hexdigest()
+    assert not names.from_lecture
+    load_names()
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"3 names of {chosen} (12 bytes; not the lecture's names.txt" in said
+
+
+def test_chosen_file_wins_over_the_cache(chosen, tmp_path):
+    chosen.write_text("zoe")
+    (tmp_path / "names.txt").write_bytes(CONTENT)
+    assert list(load_names(cache_dir=tmp_path, remote=RemoteFile(REFUSING, 0, SHA256))) == ["zoe"]
+
+
+@pytest.mark.parametrize("content", [b"zoe\nava", b"zoe\nava\n", b"zoe\r\nava\r\n"])
+def test_chosen_file_may_end_its_lines_as_it_likes(chosen, content):
+    chosen.write_bytes(content)
+    assert load_names().words == ("zoe", "ava")
+
+
+def test_chosen_file_with_the_lectures_bytes_is_the_lectures(chosen, capsys):
+    chosen.write_bytes(CONTENT)
+    names = load_names(remote=RemoteFile(REFUSING, len(CONTENT), SHA256))
+    assert names.source == "lecture's names.txt"
+    assert "the lecture's names.txt" in capsys.readouterr().err
+
+
+def test_truncated_file_is_used_with_a_note_of_both_sizes(chosen, capsys):
+    chosen.write_bytes(CONTENT[:-20])
+    names = load_names(remote=RemoteFile(REFUSING, len(CONTENT), SHA256))
+    assert names.source == f"file {chosen}"
+    said = capsys.readouterr().err
+    assert f"{len(CONTENT) - 20:,} bytes" in said
+    assert f"{len(CONTENT):,} bytes" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected one name a line, got an empty file"),
+        (b"\n", "expected one name a line, got an empty file"),
+        (b"zoe\n\nava\n", "line 2: expected a lower-case name of a-z, got an empty line"),
+        (b"zoe\nava\n\n", "line 3: .* got an empty line"),
+        (b"zoe\nAva\n", "line 2: .* got 'Ava'"),
+        (b"zoe ann\n", "line 1: .* got 'zoe ann'"),
+        ("zoë\n".encode(), "line 1: .* got 'zoë'"),
+        ("zoë\n".encode("latin-1"), "line 1: .* got 'zo�'"),
+        (b"ada\nzo\x0ce", r"line 2: .* got 'zo\\x0ce'"),
+        (b"zoe\nmary-ann", "line 2: .* got 'mary-ann'"),
+        (b"zoe\nava.", "line 2: .* got 'ava.'"),
+    ],
+)
+def test_chosen_file_with_anything_but_names_is_refused(chosen, content, message):
+    chosen.write_bytes(content)
+    with pytest.raises(ValueError, match=f"mine.txt: {message}.*; set MAKEMORE_NAMES to a text"):
+        load_names()
+
+
+def test_missing_file_is_refused_and_nothing_else_is_tried(chosen, serve, tmp_path):
+    server = serve(lambda handler, done: send(handler, CONTENT))
+    with pytest.raises(FileNotFoundError, match=r"mine.txt, which cannot be read \(No such file"):
+        load_names(remote=server.remote, cache_dir=tmp_path)
+    assert server.requests == []
+
+
+def test_folder_in_place_of_the_file_is_refused(chosen):
+    chosen.mkdir()
+    with pytest.raises(IsADirectoryError, match=r"mine\.txt, which cannot be read"):
+        load_names()
+
+
+# --- The cache and the download --------------------------------------------------------------
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def test_download_is_kept_and_serves_the_next_process(serve, tmp_path, capsys):
+    server = serve(lambda handler, done: send(handler, CONTENT))
+    cache = tmp_path / "a" / "cache"
+    names = load_names(remote=server.remote, cache_dir=cache)
+    assert names.source == "lecture's names.txt"
+    assert names.sha256 == SHA256
+    assert "\n".join(names).encode() == CONTENT
+    assert contents(cache) == {"names.txt": CONTENT}
+    said = capsys.readouterr().err
+    assert f"downloading {server.remote.url}" in said
+    assert "20,000 names, the lecture's names.txt" in said
+
+    data._lecture_or_built_in.cache_clear()
+    assert load_names(remote=server.remote, cache_dir=cache) == names
+    assert server.requests == ["/names.txt"]
+
+
+def test_progress_bar_runs_to_the_end_on_a_terminal(serve, tmp_path, monkeypatch, capsys):
+    server = serve(lambda handler, done: send(handler, CONTENT))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    load_names(remote=server.remote, cache_dir=tmp_path)
+    assert "names.txt: 100%" in capsys.readouterr().err
+
+
+def test_damaged_cache_is_said_and_replaced(serve, tmp_path, capsys):
+    server = serve(lambda handler, done: send(handler, CONTENT))
+    (tmp_path / "names.txt").write_bytes(CONTENT[:1000])
+    assert load_names(remote=server.remote, cache_dir=tmp_path).source == "lecture's names.txt"
+    assert contents(tmp_path) == {"names.txt": CONTENT}
+    assert f"{tmp_path / 'names.txt'} is damaged" in capsys.readouterr().err
+
+
+def test_damaged_cache_is_not_used_when_the_download_fails_too(tmp_path):
+    (tmp_path / "names.txt").write_bytes(CONTENT[:1000])
+    remote = RemoteFile(REFUSING, len(CONTENT), SHA256)
+    assert load_names(remote=remote, cache_dir=tmp_path).source == "built-in corpus"
+
+
+def error_404(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    handler.send_error(404)
+
+
+def error_500(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    handler.send_error(500)
+
+
+def other_bytes(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    send(handler, CONTENT.replace(b"emma", b"anna"))
+
+
+def truncated(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    send(handler, CONTENT[:1000])
+
+
+def closing_half_way(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    send(handler, CONTENT[: len(CONTENT) // 2], announced=len(CONTENT))
+    handler.close_connection = True
+
+
+def silent(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    done.wait(30)
+    handler.close_connection = True
+
+
+def dripping(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    send(handler, b"", announced=len(CONTENT))
+    for byte in CONTENT:
+        handler.wfile.write(bytes([byte]))
+        if done.wait(0.02):
+            break
+    handler.close_connection = True
+
+
+def dripping_headers(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while not done.wait(0.02):
+        handler.wfile.write(b"X")
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (error_404, "404 Client Error"),
+        (error_500, "500 Server Error"),
+        (other_bytes, f"got {len(CONTENT):,} bytes with sha256 "),
+        (truncated, "got 1,000 bytes with sha256 "),
+        (closing_half_way, "IncompleteRead"),
+        (silent, "not complete after 0.3 s"),
+        (dripping, "not complete after 0.3 s"),
+        (dripping_headers, "not complete after 0.3 s"),
+    ],
+)
+def test_failing_server_leads_to_the_built_in_corpus_once_and_soon(
+    serve, tmp_path, capsys, answer, reason
+):
+    server = serve(answer)
+    start = time.monotonic()
+    names = load_names(remote=server.remote, cache_dir=tmp_path, patience=0.3)
+    assert time.monotonic() - start < 3
+    assert names.source == "built-in corpus"
+    assert contents(tmp_path) == {}
+    said = capsys.readouterr().err
+    assert "the built-in corpus, as the download failed" in said
+    assert reason in said
+
+    assert load_names(remote=server.remote, cache_dir=tmp_path, patience=0.3) is names
+    assert server.requests == ["/names.txt"]
+    assert capsys.readouterr().err == ""
+
+
+def test_refused_connection_leads_to_the_built_in_corpus_at_once(tmp_path, capsys):
+    start = time.monotonic()
+    names = load_names(remote=RemoteFile(REFUSING, 1, SHA256), cache_dir=tmp_path)
+    assert time.monotonic() - start < 3
+    assert names.source == "built-in corpus"
+    assert "refused" in capsys.readouterr().err
+
+
+def test_name_lookup_that_hangs_counts_against_the_patience(tmp_path, monkeypatch):
+    release = threading.Event()
+
+    def hang(*args: object, **options: object) -> None:
+        release.wait(30)
+        raise OSError("no such host")
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    start = time.monotonic()
+    remote = RemoteFile("http://names.invalid/names.txt", 1, SHA256)
+    names = load_names(remote=remote, cache_dir=tmp_path, patience=0.2)
+    release.set()
+    assert time.monotonic() - start < 3
+    assert names.source == "built-in corpus"
+
+
+def test_unwritable_cache_is_said_and_the_download_serves_from_memory(serve, tmp_path, capsys):
+    server = serve(lambda handler, done: send(handler, CONTENT))
+    (tmp_path / "file").write_text("in the way")
+    names = load_names(remote=server.remote, cache_dir=tmp_path / "file" / "cache")
+    assert names.source == "lecture's names.txt"
+    assert len(names) == 20_000
+    assert "cannot keep the download as" in capsys.readouterr().err
+    assert contents(tmp_path) == {"file": b"in the way"}
+
+
+def test_interrupted_write_leaves_no_copy(serve, tmp_path, monkeypatch):
+    server = serve(lambda handler, done: send(handler, CONTENT))
+
+    def interrupt(self: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        load_names(remote=server.remote, cache_dir=tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_the_users_cache_is_the_default(monkeypatch, tmp_path):
+    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / project)
+    (tmp_path / "makemore3").mkdir()
+    (tmp_path / "makemore3" / "names.txt").write_bytes(CONTENT)
+    names = load_names(remote=RemoteFile(REFUSING, len(CONTENT), SHA256))
+    assert names.source == "lecture's names.txt"
+
+
+# --- The built-in corpus ---------------------------------------------------------------------
+
+
+def test_built_in_corpus_is_large_distinct_and_sorted(tmp_path):
+    names = load_names(remote=RemoteFile(REFUSING, 1, SHA256), cache_dir=tmp_path)
+    assert len(names) >= 4000
+    assert list(names) == sorted(set(names))
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in names)
+    assert set("".join(names)) == set("abcdefghijklmnopqrstuvwxyz")
+
+
+def test_built_in_corpus_fills_all_three_splits(tmp_path):
+    names = load_names(remote=RemoteFile(REFUSING, 1, SHA256), cache_dir=tmp_path)
+    dataset = load_dataset(names)
+    total = sum(len(word) + 1 for word in names)
+    assert len(dataset.train) + len(dataset.dev) + len(dataset.test) == total
+    assert len(dataset.train) / total == pytest.approx(0.8, abs=0.01)
+    assert len(dataset.dev) / total == pytest.approx(0.1, abs=0.01)
+
+
+# --- Vocabulary ------------------------------------------------------------------------------
+
+
+def test_vocabulary_is_the_lectures():
+    vocabulary = Vocabulary()
+    assert vocabulary.size == 27
+    assert vocabulary.encode(".az") == [0, 1, 26]
+    assert vocabulary.decode([0, 1, 26]) == ".az"
+    assert vocabulary.decode(torch.tensor([5, 13, 13, 1])) == "emma"
+
+
+@given(st.text(alphabet=Vocabulary().characters))
+def test_decode_undoes_encode(text):
+    assert Vocabulary().decode(Vocabulary().encode(text)) == text
+
+
+@pytest.mark.parametrize(("text", "culprit"), [("Emma", "E"), ("zoë", "ë"), ("a b", " ")])
+def test_unknown_character_is_refused(text, culprit):
+    with pytest.raises(ValueError, match=f"got '{culprit}' in '{text}'"):
+        Vocabulary().encode(text)
+
+
+@pytest.mark.parametrize("index", [-1, 27])
+def test_index_out_of_range_is_refused(index):
+    with pytest.raises(ValueError, match=f"expected indices from 0 to 26, got {index}"):
+        Vocabulary().decode([1, index])
+
+
+# --- Examples --------------------------------------------------------------------------------
+
+
+def test_examples_of_one_name():
+    vocabulary = Vocabulary()
+    split = build_split(["emma"], vocabulary)
+    shown = [
+        (vocabulary.decode(x), vocabulary.decode([y]))
+        for x, y in zip(split.x, split.y, strict=True)
+    ]
+    assert shown == [("...", "e"), ("..e", "m"), (".em", "m"), ("emm", "a"), ("mma", ".")]
+    assert split.x.dtype == split.y.dtype == torch.int64
+
+
+@given(
+    st.lists(st.text(alphabet="abcxyz", min_size=1), min_size=1),
+    st.integers(min_value=1, max_value=5),
+)
+def test_every_character_is_a_target_once(words, block_size):
+    split = build_split(words, Vocabulary(), block_size=block_size)
+    assert Vocabulary().decode(split.y) == "".join(word + "." for word in words)
+    assert split.x.shape == (len(split), block_size)
+
+
+@pytest.mark.parametrize(
+    ("words", "block_size", "message"),
+    [
+        ([], 3, "needs at least one word"),
+        (["emma"], 0, "block_size must be at least 1 character, got 0"),
+        (["Emma"], 3, "got 'E' in 'Emma.'"),
+    ],
+)
+def test_impossible_examples_are_refused(words, block_size, message):
+    with pytest.raises(ValueError, match=message):
+        build_split(words, Vocabulary(), block_size=block_size)
+
+
+def names_of(count: int) -> Names:
+    return Names(tuple("abcdefghijklmnopqrstuvwxyz"[:count]), "file test", "")
+
+
+def test_too_few_names_for_three_splits_are_refused():
+    with pytest.raises(ValueError, match="needs at least 6 names, got 5"):
+        load_dataset(names_of(5))
+
+
+@pytest.mark.parametrize("count", range(6, 27))
+def test_each_name_is_in_one_split(count):
+    dataset = load_dataset(names_of(count))
+    parts = [Vocabulary().decode(split.y) for split in (dataset.train, dataset.dev, dataset.test)]
+    assert all(parts)
+    assert sorted("".join(parts).replace(".", "")) == list(names_of(count))
+
+
+def test_names_are_a_sequence():
+    names = names_of(3)
+    assert (len(names), names[0], names[1:], "b" in names) == (3, "a", ("b", "c"), True)
+
+
+def test_shuffle_seed_decides_the_split():
+    def train(seed: int) -> list[int]:
+        return load_dataset(names_of(26), shuffle_seed=seed).train.y.tolist()
+
+    assert train(42) == train(42)
+    assert train(42) != train(43)
+
+
+# --- The lecture's numbers -------------------------------------------------------------------
+
+
+def test_splits_have_the_notebooks_sizes(lecture):
+    dataset = load_dataset(lecture)
+    assert len(lecture) == 32_033
+    assert lecture[:3] == ("emma", "olivia", "ava")
+    assert [len(split) for split in (dataset.train, dataset.dev, dataset.test)] == [
+        182_625,
+        22_655,
+        22_866,
+    ]
+
+
+def test_first_minibatch_gives_the_notebooks_initial_loss(lecture):
+    """The batch depends on the shuffle, the splits and the order of draws; so does 27.8817."""
+    g = torch.Generator().manual_seed(2147483647)
+    embedding = torch.randn((27, 10), generator=g)
+    w1 = torch.randn((30, 200), generator=g)
+    b1 = torch.randn(200, generator=g)
+    w2 = torch.randn((200, 27), generator=g)
+    b2 = torch.randn(27, generator=g)
+    x, y = minibatch(load_dataset(lecture).train, 32, generator=g)
+    logits = torch.tanh(embedding[x].view(32, 30) @ w1 + b1) @ w2 + b2
+    assert round(F.cross_entropy(logits, y).item(), 4) == 27.8817
+
+
+def test_minibatch_takes_matching_rows_with_replacement():
+    split = Split(torch.arange(8)[:, None] * torch.ones(1, 3, dtype=torch.int64), torch.arange(8))
+    x, y = minibatch(split, 100, generator=torch.Generator().manual_seed(1))
+    assert x.shape == (100, 3)
+    assert torch.equal(x[:, 0], y)
+    assert set(y.tolist()) == set(range(8))

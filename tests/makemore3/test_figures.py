@@ -1,0 +1,461 @@
+"""Figures: the numbers, labels and ticks in their Axes, and the size and sameness of their SVG."""
+
+import io
+import math
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from cycler import cycler
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import same_color, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle, StepPatch
+from matplotlib.text import Text
+from torch.nn import functional as F
+
+from makemore3 import figures
+from makemore3.diagnostics import saturation
+from makemore3.figures import (
+    plot_histogram,
+    plot_histograms,
+    plot_loss,
+    plot_loss_against_scale,
+    plot_nonlinearities,
+    plot_probabilities,
+    plot_saturation_map,
+    plot_saturation_maps,
+)
+from makemore3.training import History
+
+COLORS = [f"#0000{i}{i}" for i in range(1, 7)]
+PAGE_STYLE: dict[Any, Any] = {
+    "figure.figsize": (5.4, 3.0),
+    "font.size": 11,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "makemore3",
+    "savefig.transparent": True,
+    "text.color": "#123450",
+    "axes.edgecolor": "#123451",
+    "axes.labelcolor": "#123452",
+    "grid.color": "#123453",
+    "xtick.color": "#123454",
+    "ytick.color": "#123455",
+    "axes.prop_cycle": cycler(color=COLORS),
+}
+UNIFORM = math.log(27)
+
+
+@pytest.fixture(autouse=True)
+def page_style() -> Iterator[None]:
+    with plt.rc_context(PAGE_STYLE):
+        plt.switch_backend("agg")
+        yield
+        plt.close("all")
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(2147483647)
+
+
+def long_history(start: float = 27.88, steps: int = 200_000) -> History:
+    """A run like the lecture's: a steep beginning, a slow descent, and noise throughout."""
+    step = torch.arange(steps, dtype=torch.float64)
+    trend = 2.1 + (start - 2.1) * torch.exp(-step / 300)
+    noise = 1 + 0.1 * torch.randn(steps, generator=generator(), dtype=torch.float64)
+    return History((trend * noise).tolist())
+
+
+def lines(ax: Axes) -> dict[str, Line2D]:
+    return {str(line.get_label()): line for line in ax.lines}
+
+
+def points(line: Line2D) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+
+
+def figure_of(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def legend(ax: Axes) -> list[str]:
+    shown = ax.get_legend()
+    return [text.get_text() for text in shown.get_texts()] if shown else []
+
+
+def tick_labels(axis: Axis) -> list[Text]:
+    """Return the labels that a reader sees, once the figure is drawn."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    labels = [label for tick in ticks for label in (tick.label1, tick.label2)]
+    return [label for label in labels if label.get_visible() and label.get_text()]
+
+
+def tick_texts(axis: Axis) -> list[str]:
+    figure_of(axis.axes).draw_without_rendering()
+    return [label.get_text() for label in tick_labels(axis)]
+
+
+# --- Loss ------------------------------------------------------------------------------------
+
+
+def test_loss_of_few_steps_is_drawn_step_by_step():
+    ax = plot_loss(History([27.0, 9.0, 3.0]))
+    line = lines(ax)["mean"]
+    x, y = points(line)
+    assert (x.tolist(), y.tolist()) == ([1, 2, 3], [27, 9, 3])
+    assert same_color(line.get_color(), "C0")
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step (logarithmic)", "batch loss (nats)")
+
+
+def test_loss_of_many_steps_is_the_mean_of_each_bin_with_its_quantiles():
+    history = long_history()
+    losses = np.array(history.losses)
+    ax = plot_loss(history)
+    x, y = points(lines(ax)["mean"])
+    assert len(x) < 150
+    assert (x[0], y[0]) == (1, losses[0])
+
+    bins = figures._log_spaced_bins(len(losses))
+    assert [losses[b].mean() for b in bins] == y.tolist()
+    assert all(b.start + 1 <= step <= b.stop for b, step in zip(bins, x, strict=True))
+
+    (band,) = ax.collections
+    outline = np.asarray(band.get_paths()[0].vertices)
+    for step, inside in zip(x, bins, strict=True):
+        edges = outline[outline[:, 0] == step, 1]
+        expected = np.quantile(losses[inside], [0.05, 0.95])
+        assert [edges.min(), edges.max()] == pytest.approx(expected.tolist())
+    assert legend(ax) == ["90 % of batches", "mean"]
+
+
+@given(st.integers(min_value=1, max_value=300_000))
+def test_bins_part_the_steps(steps):
+    bins = figures._log_spaced_bins(steps)
+    assert bins[0] == slice(0, 1)
+    assert bins[-1].stop == steps
+    assert all(a.stop == b.start < b.stop for a, b in pairwise(bins))
+    assert all(b.stop <= 1.2 * (b.start + 1) + 1 for b in bins)
+
+
+def test_hockey_stick_takes_half_of_the_width():
+    """The first 1,000 of 200,000 steps are what the chapter on the initial loss is about."""
+    ax = plot_loss(long_history())
+    low, high = np.log10(ax.get_xlim())
+    assert (3 - low) / (high - low) > 0.5
+
+
+def test_several_runs_have_their_own_colours_dashes_and_names():
+    runs = {"as first written": long_history(), "softmax fixed": long_history(3.32)}
+    ax = plot_loss(runs, uniform_loss=UNIFORM)
+    assert legend(ax) == ["as first written", "softmax fixed", "uniform guess: 3.30"]
+    first, second = (lines(ax)[name] for name in runs)
+    assert same_color(first.get_color(), "C0")
+    assert same_color(second.get_color(), "C1")
+    assert first.get_linestyle() != second.get_linestyle()
+    assert points(second)[1][0] == runs["softmax fixed"].losses[0]
+    assert not ax.collections
+    line = lines(ax)["uniform guess: 3.30"]
+    assert points(line)[1].tolist() == [UNIFORM, UNIFORM]
+    assert line.get_color() == rcParams["text.color"]
+
+
+def test_smooth_loss_is_the_mean_of_blocks_on_linear_axes():
+    history = long_history(3.3)
+    ax = plot_loss(history, smooth=1000)
+    (line,) = ax.lines
+    x, y = points(line)
+    torch.testing.assert_close(torch.tensor(y), history.block_means(1000))
+    assert (x[0], x[-1], len(x)) == (500, 199_500, 200)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
+    assert ax.get_xlabel() == "step (each point is the mean of 1,000)"
+    assert tick_texts(ax.xaxis) == ["0", "50,000", "100,000", "150,000", "200,000"]
+    assert legend(ax) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [(27.88, ["2", "5", "10", "20"]), (3.3, ["2", "2.5", "3", "3.5", "4"])],
+)
+def test_logarithmic_ticks_are_few_and_plain(start, expected):
+    ax = plot_loss(long_history(start))
+    assert tick_texts(ax.xaxis) == ["1", "10", "100", "1,000", "10,000", "100,000"]
+    assert tick_texts(ax.yaxis) == expected
+
+
+def test_empty_history_and_too_large_blocks_are_refused():
+    with pytest.raises(ValueError, match="runs of at least one step, got an empty history"):
+        plot_loss({"fine": History([3.0]), "empty": History([])})
+    for size in (0, 1000):
+        with pytest.raises(ValueError, match="block_means needs a size from 1 to the 2 steps"):
+            plot_loss(History([3.0, 2.0]), smooth=size)
+
+
+def test_loss_against_scale():
+    ax = plot_loss_against_scale([0.01, 0.1, 1, 10], [3.3, 3.31, 5, 40], uniform_loss=UNIFORM)
+    x, y = points(ax.lines[0])
+    assert (x.tolist(), y.tolist()) == ([0.01, 0.1, 1, 10], [3.3, 3.31, 5, 40])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("logits multiplied by", "loss (nats)")
+    assert legend(ax) == ["uniform guess: 3.30"]
+    assert tick_texts(ax.xaxis) == ["0.01", "0.1", "1", "10"]
+
+
+@pytest.mark.parametrize(
+    ("scales", "losses", "message"),
+    [
+        ([0.1, 1], [3.3], "got 2 scales from 0.1 up and 1 losses"),
+        ([0, 1], [3.3, 4], "got 2 scales from 0 up and 2 losses"),
+    ],
+)
+def test_scales_that_do_not_fit_are_refused(scales, losses, message):
+    with pytest.raises(ValueError, match=message):
+        plot_loss_against_scale(scales, losses, uniform_loss=UNIFORM)
+
+
+# --- Probabilities ---------------------------------------------------------------------------
+
+
+def bars(ax: Axes) -> list[Rectangle]:
+    return [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+
+
+def test_probabilities_are_bars_on_one_scale():
+    rows = {"equal": torch.zeros(4), "one high": torch.tensor([0.0, 0.0, 0.0, 5.0])}
+    axes = plot_probabilities({name: z.softmax(0) for name, z in rows.items()}, correct=2)
+    for ax, logits in zip(axes, rows.values(), strict=True):
+        heights = torch.tensor([bar.get_height() for bar in bars(ax)])
+        torch.testing.assert_close(heights.float(), logits.softmax(0))
+        orange = [
+            index for index, bar in enumerate(bars(ax)) if same_color(bar.get_facecolor(), "C1")
+        ]
+        assert orange == [2]
+        assert ax.get_ylim() == (0, 1)
+        assert tick_texts(ax.xaxis) == ["0", "1", "2", "3"]
+    assert [ax.get_title() for ax in axes] == list(rows)
+    assert axes[0].get_ylabel() == "probability"
+    assert figure_of(axes[0]).get_supxlabel() == "class (correct: 2)"
+
+
+def test_probabilities_without_a_correct_class_have_one_colour():
+    (ax,) = plot_probabilities({"uniform": torch.full((27,), 1 / 27)})
+    assert all(same_color(bar.get_facecolor(), "C0") for bar in bars(ax))
+    assert figure_of(ax).get_supxlabel() == "class"
+    assert tick_texts(ax.xaxis) == ["0", "5", "10", "15", "20", "25"]
+
+
+@pytest.mark.parametrize(
+    "row", [torch.zeros(4), torch.tensor([2.0, -1.0]), torch.full((2, 4), 0.125)]
+)
+def test_rows_that_are_no_probabilities_are_refused(row):
+    with pytest.raises(ValueError, match=r"with the sum 1, got 'odd' of shape .*: apply softmax"):
+        plot_probabilities({"fine": torch.ones(1), "odd": row})
+
+
+# --- Histograms ------------------------------------------------------------------------------
+
+
+def test_histogram_counts_every_value():
+    values = torch.randn(32, 200, generator=generator()).requires_grad_()
+    ax = plot_histogram(values, xlabel="pre-activation")
+    (steps,) = (patch for patch in ax.patches if isinstance(patch, StepPatch))
+    counts, edges, _ = steps.get_data()
+    expected = torch.histc(values.detach(), 50)
+    assert np.sum(counts) == 6400
+    assert np.abs(counts - expected.numpy()).max() <= 1  # a value on an edge may go either way
+    assert edges[[0, -1]] == pytest.approx([values.min().item(), values.max().item()])
+    assert same_color(steps.get_facecolor(), "C0")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("pre-activation", "count")
+    assert ax.get_ylim()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (torch.tensor([]), "got 0 of them among 0"),
+        (torch.tensor([1.0, math.nan, math.inf]), "got 1 of them among 3"),
+    ],
+)
+def test_values_that_are_not_finite_are_refused(values, message):
+    with pytest.raises(ValueError, match=f"plot_histogram expects finite values, {message}"):
+        plot_histogram(values)
+
+
+def test_histograms_share_the_scale_of_values_but_not_of_counts():
+    wide = torch.randn(6400, generator=generator()) * 5
+    before, after = plot_histograms({"before": wide, "after": wide / 5}, xlabel="pre-activation")
+    assert before.get_xlim() == after.get_xlim()
+    assert before.get_xlim()[1] > wide.max()
+    assert [ax.get_title(loc="left") for ax in (before, after)] == ["before", "after"]
+    assert (before.get_xlabel(), after.get_xlabel()) == ("", "pre-activation")
+    assert figure_of(before).get_figwidth() == rcParams["figure.figsize"][0]
+
+
+# --- Saturation map --------------------------------------------------------------------------
+
+
+def test_saturation_map_is_white_where_saturated():
+    h = torch.tensor([[1.0, 0.0, -1.0], [0.5, 0.0, 1.0]])
+    ax = plot_saturation_map(saturation(h))
+    (image,) = ax.images
+    shown = image.to_rgba(np.asarray(image.get_array()))
+    white, black = to_rgba("white"), to_rgba("black")
+    assert [[tuple(pixel) for pixel in row] for row in shown] == [
+        [white, black, white],
+        [black, black, white],
+    ]
+    assert image.get_interpolation() == "none"
+    assert ax.get_title(loc="left") == "50.0% of |h| above 0.99"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("unit", "example")
+    assert all(spine.get_visible() for spine in ax.spines.values())
+
+
+@pytest.mark.parametrize(("value", "color"), [(1.0, "white"), (0.0, "black")])
+def test_map_of_one_colour_is_of_the_right_colour(value, color):
+    (image,) = plot_saturation_map(saturation(torch.full((32, 200), value))).images
+    assert (image.to_rgba(np.asarray(image.get_array())) == to_rgba(color)).all()
+
+
+def test_map_is_as_wide_as_other_figures_and_flatter():
+    ax = plot_saturation_map(saturation(torch.zeros(32, 200)))
+    figure = figure_of(ax)
+    assert figure.get_figwidth() == 5.4
+    assert figure.get_figheight() < 2.2
+    figure.draw_without_rendering()
+    assert ax.get_window_extent().width / figure.bbox.width > 0.8
+
+
+def test_saturation_maps_name_each_panel():
+    pre = torch.randn(32, 200, generator=generator()) * 5
+    reports = {"before": saturation(pre.tanh()), "after": saturation((pre / 50).tanh())}
+    axes = plot_saturation_maps(reports)
+    assert [ax.get_title(loc="left") for ax in axes] == [
+        f"before: {reports['before'].share:.1%} of |h| above 0.99",
+        "after: 0.0% of |h| above 0.99",
+    ]
+
+
+# --- Nonlinearities --------------------------------------------------------------------------
+
+FUNCTIONS = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "ReLU": F.relu,
+    "leaky ReLU": F.leaky_relu,
+    "ELU": torch.nn.ELU(inplace=True),
+}
+
+
+def test_nonlinearities_are_drawn_with_their_local_gradients():
+    axes = plot_nonlinearities(FUNCTIONS)
+    assert [ax.get_title() for ax in axes] == list(FUNCTIONS)
+    (x, output), (_, gradient) = (points(line) for line in axes[0].lines)
+    assert (x[0], x[-1]) == (-4, 4)
+    np.testing.assert_allclose(output, np.tanh(x), atol=1e-6)
+    np.testing.assert_allclose(gradient, 1 - np.tanh(x) ** 2, atol=1e-6)
+    for ax in axes:
+        solid, dashed = ax.lines
+        assert same_color(solid.get_color(), "C0")
+        assert same_color(dashed.get_color(), "C1")
+        assert solid.get_linestyle() != dashed.get_linestyle()
+    assert set(points(axes[2].lines[1])[1].tolist()) == {0, 1}
+    (shown,) = figure_of(axes[0]).legends
+    assert [text.get_text() for text in shown.get_texts()] == ["output", "local gradient"]
+    assert figure_of(axes[0]).get_supxlabel() == "pre-activation"
+    assert len(figure_of(axes[0]).axes) == 5
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_lowest_panel_of_each_column_has_tick_labels(count):
+    axes = plot_nonlinearities(dict(list(FUNCTIONS.items())[:count]))
+    for ax in axes[-3:]:
+        assert tick_texts(ax.xaxis) == ["−4", "0", "4"]
+    for ax in axes[:-3]:
+        assert tick_texts(ax.xaxis) == []
+
+
+# --- Every figure ----------------------------------------------------------------------------
+
+PRE = torch.randn(32, 200, generator=generator()) * 5
+RUN = long_history()
+DRAW: dict[str, Callable[[], object]] = {
+    "loss": lambda: plot_loss(RUN, uniform_loss=UNIFORM),
+    "losses": lambda: plot_loss({name: RUN for name in "abcde"}, uniform_loss=UNIFORM),
+    "smooth": lambda: plot_loss({name: RUN for name in "abcde"}, smooth=1000),
+    "scale": lambda: plot_loss_against_scale([0.1, 1, 10], [3.3, 4, 30], uniform_loss=UNIFORM),
+    "probabilities": lambda: plot_probabilities({k: PRE[0, :27].softmax(0) for k in "abc"}),
+    "histogram": lambda: plot_histogram(PRE),
+    "histograms": lambda: plot_histograms({"before": PRE, "after": PRE / 5}),
+    "map": lambda: plot_saturation_map(saturation(PRE.tanh())),
+    "maps": lambda: plot_saturation_maps({k: saturation(PRE.tanh()) for k in "ab"}),
+    "nonlinearities": lambda: plot_nonlinearities(FUNCTIONS),
+}
+
+
+def svg(draw: Callable[[], object]) -> bytes:
+    draw()
+    (number,) = plt.get_fignums()
+    stream = io.BytesIO()
+    plt.figure(number).savefig(stream, format="svg", metadata={"Date": None})
+    plt.close("all")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_svg_is_small_and_repeats_to_the_byte(name):
+    first = svg(DRAW[name])
+    assert svg(DRAW[name]) == first
+    assert 1000 < len(first) < 60_000
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_svg_has_no_colours_of_its_own(name):
+    """Only what rcParams say; the map's black and white are inside its image."""
+    allowed = {*COLORS, *(value for value in PAGE_STYLE.values() if str(value).startswith("#"))}
+    drawn = svg(DRAW[name]).decode()
+    assert set(re.findall(r"#[0-9a-f]{6}\b", drawn)) <= allowed
+    texts = re.findall(r"<text [^>]*>", drawn)
+    assert texts
+    assert all("fill: #" in text for text in texts)  # black would go without saying
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_nothing_overlaps_or_is_cut_off(name):
+    DRAW[name]()
+    figure = plt.gcf()
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        box = ax.get_tightbbox()
+        assert box is not None
+        assert figure.bbox.x0 - 1 <= box.x0 < box.x1 <= figure.bbox.x1 + 1
+        assert figure.bbox.y0 - 1 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
+        for axis in (ax.xaxis, ax.yaxis):
+            boxes = [label.get_window_extent() for label in tick_labels(axis)]
+            assert not any(one.overlaps(other) for one, other in pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: plot_loss(RUN, ax=ax),
+        lambda ax: plot_loss_against_scale([1], [3], uniform_loss=3, ax=ax),
+        lambda ax: plot_histogram(PRE, ax=ax),
+        lambda ax: plot_saturation_map(saturation(PRE.tanh()), ax=ax),
+    ],
+)
+def test_given_axes_are_drawn_on(draw):
+    _, ax = plt.subplots()
+    assert draw(ax) is ax
+    assert len(plt.get_fignums()) == 1

@@ -1,0 +1,179 @@
+"""The lecture's net: its draws, its sizes, and the losses that the lecture's data gives it."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from makemore3.data import Dataset, Split, minibatch
+from makemore3.layers import BatchNorm1d
+from makemore3.models import (
+    AS_WRITTEN,
+    BATCH_NORM,
+    KAIMING,
+    LECTURE_SEED,
+    SOFTMAX_FIXED,
+    STAGES,
+    TANH_FIXED,
+    Stage,
+    evaluating,
+    mlp,
+    parameter_count,
+)
+
+W2_TENTH = Stage(title="W2 x 0.1", w1_std=1.0, b1_std=1.0, w2_std=0.1, b2_std=0.0)
+
+
+def seeded(seed: int = LECTURE_SEED) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    ("stage", "published"),
+    [
+        (AS_WRITTEN, 27.8817),
+        (W2_TENTH, 4.2326),
+        (SOFTMAX_FIXED, 3.3221),
+        (TANH_FIXED, 3.3135),
+        (KAIMING, 3.3179),
+        (BATCH_NORM, 3.3147),
+    ],
+    ids=lambda value: value.title if isinstance(value, Stage) else None,
+)
+def test_initial_loss_is_the_published_one(
+    stage: Stage, published: float, lecture_dataset: Dataset
+) -> None:
+    generator = seeded()
+    model = mlp(stage, generator=generator)
+    x, y = minibatch(lecture_dataset.train, 32, generator=generator)
+    assert F.cross_entropy(model(x), y).item() == pytest.approx(published, abs=1e-4)
+
+
+def by_hand(stage: Stage, x: Tensor) -> Tensor:
+    """Logits with plain tensors, drawn in the order C, W1, b1, W2, b2."""
+    g = seeded(3)
+    C = torch.randn((27, 10), generator=g)
+    W1 = torch.randn((30, 200), generator=g)
+    W1 = W1 * (5 / 3) / 30**0.5 if stage.w1_std is None else W1 * stage.w1_std
+    b1 = torch.randn(200, generator=g) * stage.b1_std
+    W2 = torch.randn((200, 27), generator=g) * stage.w2_std
+    b2 = torch.randn(27, generator=g) * stage.b2_std
+    hpreact = C[x].view(len(x), -1) @ W1 + b1
+    if stage.batch_norm:
+        hpreact = (hpreact - hpreact.mean(0)) / hpreact.std(0)
+    return torch.tanh(hpreact) @ W2 + b2
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_every_stage_computes_the_lectures_formulas(stage: Stage, small_split: Split) -> None:
+    model = mlp(stage, generator=seeded(3))
+    x = small_split.x
+    torch.testing.assert_close(model(x), by_hand(stage, x), rtol=1e-4, atol=1e-5)
+    if not stage.batch_norm:
+        assert torch.equal(model(x), by_hand(stage, x)), "the same operations, the same bits"
+
+
+def test_stages_are_the_lectures_in_its_order() -> None:
+    table = {
+        name: (stage.w1_std, stage.b1_std, stage.w2_std, stage.b2_std, stage.batch_norm)
+        for name, stage in STAGES.items()
+    }
+    assert list(table.items()) == [
+        ("as-written", (1, 1, 1, 1, False)),
+        ("softmax-fixed", (1, 1, 0.01, 0, False)),
+        ("tanh-fixed", (0.2, 0.01, 0.01, 0, False)),
+        ("kaiming", (None, 0.01, 0.01, 0, False)),
+        ("batch-norm", (None, 0.01, 0.01, 0, True)),
+    ]
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_every_stage_takes_the_same_random_numbers(stage: Stage) -> None:
+    ours, oracle = seeded(3), seeded(3)
+    mlp(stage, generator=ours)
+    for count in (27 * 10, 30 * 200, 200, 200 * 27, 27):
+        torch.randn(count, generator=oracle)
+    assert torch.equal(ours.get_state(), oracle.get_state())
+
+
+def test_only_the_stage_as_written_is_confidently_wrong(small_split: Split) -> None:
+    uniform = math.log(27)
+    for name, stage in STAGES.items():
+        loss = F.cross_entropy(mlp(stage, generator=seeded())(small_split.x), small_split.y)
+        if name == "as-written":
+            assert loss.item() > 5 * uniform
+        else:
+            assert loss.item() == pytest.approx(uniform, abs=0.1)
+
+
+def test_layers_have_names_and_stand_in_order() -> None:
+    plain = ["embedding", "flatten", "hidden", "tanh", "output"]
+    normed = ["embedding", "flatten", "hidden", "norm", "tanh", "output"]
+    for stage in STAGES.values():
+        children = [name for name, _ in mlp(stage, generator=seeded()).named_children()]
+        assert children == (normed if stage.batch_norm else plain)
+
+
+@pytest.mark.parametrize(("name", "count"), [(n, 11_897) for n in list(STAGES)[:4]])
+def test_parameter_count_of_the_plain_net(name: str, count: int) -> None:
+    assert parameter_count(mlp(STAGES[name], generator=seeded())) == count
+
+
+def test_parameter_count_leaves_out_running_statistics() -> None:
+    model = mlp(BATCH_NORM, generator=seeded())
+    assert parameter_count(model) == 12_297
+    assert sum(t.numel() for t in model.state_dict().values()) == 12_297 + 2 * 200
+
+
+def test_sizes_follow_the_arguments() -> None:
+    model = mlp(BATCH_NORM, vocab_size=5, block_size=8, n_embd=2, n_hidden=7, generator=seeded())
+    assert model(torch.zeros(4, 8, dtype=torch.int64)).shape == (4, 5)
+    assert parameter_count(model) == 5 * 2 + (16 * 7 + 7) + 2 * 7 + (7 * 5 + 5)
+
+
+def test_state_survives_a_round_trip(small_split: Split) -> None:
+    model, copy = (mlp(BATCH_NORM, generator=seeded(seed)) for seed in (1, 2))
+    model(small_split.x)
+    copy.load_state_dict(model.state_dict())
+    assert torch.equal(copy.eval()(small_split.x), model.eval()(small_split.x))
+
+
+def test_a_context_of_another_length_is_refused() -> None:
+    model = mlp(SOFTMAX_FIXED, generator=seeded())
+    with pytest.raises(ValueError, match=r"needs x of shape \(\.\.\., 30\), got \(4, 20\)"):
+        model(torch.zeros(4, 2, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ("vocab_size", "num_embeddings"),
+        ("block_size", "fan_in"),
+        ("n_embd", "embedding_dim"),
+        ("n_hidden", "fan_out"),
+    ],
+)
+def test_sizes_below_one_are_refused(size: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"needs {message} of at least 1, got 0"):
+        mlp(AS_WRITTEN, **{size: 0}, generator=seeded())
+
+
+def test_evaluating_puts_every_mode_back_as_it_was() -> None:
+    frozen = BatchNorm1d(3).eval()
+    model = nn.Sequential(BatchNorm1d(3), frozen)
+    assert model.training
+    with evaluating(model):
+        assert not any(module.training for module in model.modules())
+        assert not model(torch.ones(1, 3)).requires_grad
+    assert [module.training for module in model.modules()] == [True, True, False]
+    assert torch.is_grad_enabled()
+
+    def fail() -> None:
+        with evaluating(model):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert [module.training for module in model.modules()] == [True, True, False]
