@@ -79,7 +79,7 @@ def maths_font(characters: frozenset[str]) -> bytes:
     from fontTools import subset  # slow to import, and needed only when the formulas change
 
     options = subset.Options()
-    options.flavor = "woff2"
+    options.flavor = "woff2"  # pyright: ignore[reportAttributeAccessIssue]
     options.hinting = False
     options.layout_features = ["ssty", "dtls", "flac"]  # small scripts, dotless i, flat accents
     with subset.load_font(str(_font_source()), options) as font:

@@ -1,0 +1,66 @@
+"""The site, built once and strictly, served, and visited the way readers come to it."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from site_visits import QuietHandler, Scheme, Site, Visit, open_window, visit_page
+
+ROOT = Path(__file__).parents[2]
+WIDTHS = (390, 1440)
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("built") / "site"
+    build = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    log = build.stdout + build.stderr
+    assert build.returncode == 0, f"mkdocs build --strict failed:\n{log}"
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Site(folder, log, f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, (shutil.which(name) for name in names if name)), None)
+    if found is None:
+        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in CHROMIUM")
+    with sync_playwright() as playwright:
+        # Without its sandbox, for the tests may run as root; it visits nothing but the own site.
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(
+    scope="session",
+    params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES],
+    ids=lambda window: f"{window[0]}-{window[1]}",
+)
+def visits(site: Site, browser: Browser, request: pytest.FixtureRequest) -> list[Visit]:
+    """Every page of the site, visited in one kind of window."""
+    context = open_window(browser, *request.param)
+    try:
+        return [visit_page(context.new_page(), site, page) for page in site.pages]
+    finally:
+        context.close()

@@ -1,0 +1,106 @@
+"""A built site, and how the browser tests look at it."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import Any, Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Response
+
+Scheme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The built site: where it lies, what the build said, where it is served."""
+
+    folder: Path
+    log: str
+    url: str
+
+    @property
+    def pages(self) -> list[Path]:
+        return sorted(self.folder.rglob("*.html"))
+
+    def address(self, page: Path) -> str:
+        return self.url + page.relative_to(self.folder).as_posix().removesuffix("index.html")
+
+
+@dataclass
+class Visit:
+    """What one page did in one window."""
+
+    page: str
+    window: int
+    width: int
+    errors: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    requested: set[str] = field(default_factory=set)
+    violations: list[dict[str, Any]] = field(default_factory=list)
+
+
+def open_window(browser: Browser, width: int, scheme: Scheme) -> BrowserContext:
+    """A window of a reader who has chosen nothing: the palette follows the system."""
+    phone = width < 600
+    return browser.new_context(
+        viewport={"width": width, "height": 844 if phone else 900},
+        is_mobile=phone,
+        has_touch=phone,
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+
+
+def visit_page(tab: Page, site: Site, path: Path) -> Visit:
+    """Open one page as for the first time, and note what happens."""
+    assert tab.viewport_size
+    window = tab.viewport_size["width"]
+    visit = Visit(path.relative_to(site.folder).as_posix(), window, window)
+
+    def note(response: Response) -> None:
+        visit.requested.add(response.url)
+        if not response.ok:
+            visit.failed.append(f"{response.status} {response.url}")
+
+    tab.on("console", lambda message: visit.errors.append(f"{message.type}: {message.text}"))
+    tab.on("pageerror", lambda error: visit.errors.append(str(error)))
+    tab.on("requestfailed", lambda request: visit.failed.append(request.url))
+    tab.on("response", note)
+    tab.goto(site.address(path))
+    tab.wait_for_function("document.fonts.status == 'loaded'")
+    visit.width = tab.evaluate("document.documentElement.scrollWidth")
+    visit.violations = axe_violations(tab)
+    tab.wait_for_load_state("networkidle")
+    tab.close()
+    return visit
+
+
+def axe_violations(tab: Page) -> list[dict[str, Any]]:
+    """What axe finds with all its rules, best practices included."""
+    return Axe().run(tab).response["violations"]
+
+
+def in_words(violations: list[dict[str, Any]]) -> str:
+    """The rules that were broken, with the nodes that broke them."""
+    return "\n".join(
+        f"{violation['id']}: {node['html']}\n    {node['failureSummary']}"
+        for violation in violations
+        for node in violation["nodes"]
+    )
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files, logs nothing, and lets the browser keep nothing: every visit is a first one."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a closed tab
+            super().handle()

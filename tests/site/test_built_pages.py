@@ -1,0 +1,141 @@
+"""What must hold for the HTML of every page, without a browser."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from site_visits import Site
+
+# What a page shows where something broke on its way into it.
+ERROR_TEXT = ["Traceback", "math error", 'class="lit-missing"', "\x02", "\x03", "wzxhzdk", "{{", "{%"]
+
+LOADING_ATTRIBUTES = {
+    "src": {"script", "img", "iframe", "source", "video", "audio", "embed", "input", "track"},
+    "srcset": {"img", "source"},
+    "data": {"object"},
+    "poster": {"video"},
+}
+LOADING_LINKS = {"stylesheet", "preload", "modulepreload", "prefetch", "preconnect", "icon"}
+
+
+@dataclass
+class Elements(HTMLParser):
+    """All start tags of a page with their attributes, and the texts of its `<title>` and styles."""
+
+    html: str = field(repr=False)
+    tags: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._open = ""
+        self.feed(self.html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open in {"title", "style"}:
+            self.texts[self._open] = self.texts.get(self._open, "") + data
+
+    def named(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def anchors(self) -> set[str]:
+        return {attributes["id"] for _, attributes in self.tags if "id" in attributes}
+
+
+@pytest.fixture(scope="session")
+def elements(site: Site) -> dict[Path, Elements]:
+    return {page: Elements(page.read_text(encoding="utf-8")) for page in site.pages}
+
+
+def test_the_strict_build_says_nothing(site: Site) -> None:
+    assert not re.search("WARNING|ERROR", site.log), site.log
+    assert len(site.pages) > 1
+
+
+@pytest.mark.parametrize("text", ERROR_TEXT)
+def test_no_page_shows_an_error(elements: dict[Path, Elements], text: str) -> None:
+    assert [page for page, parsed in elements.items() if text in parsed.html] == []
+
+
+def test_every_page_introduces_itself(elements: dict[Path, Elements]) -> None:
+    titles, descriptions = set(), set()
+    for page, parsed in elements.items():
+        described = [
+            meta["content"] for meta in parsed.named("meta") if meta.get("name") == "description"
+        ]
+        assert len(described) == 1, f"{page}: one description, got {described}"
+        assert 50 <= len(described[0]) <= 200, f"{page}: {described[0]!r} has {len(described[0])}"
+        assert parsed.texts.get("title", "").strip(), f"{page}: no title"
+        assert len(parsed.named("h1")) == 1, f"{page}: {len(parsed.named('h1'))} h1"
+        assert parsed.named("html")[0].get("lang") == "en", f"{page}: no language"
+        titles.add(parsed.texts["title"])
+        descriptions.add(described[0])
+    assert len(titles) == len(elements), f"two pages share a title: {sorted(titles)}"
+    assert len(descriptions) == len(elements), "two pages share a description"
+
+
+def test_links_inside_the_site_lead_somewhere(site: Site, elements: dict[Path, Elements]) -> None:
+    broken = []
+    for page, parsed in elements.items():
+        for address in _links(parsed):
+            target = urlsplit(urljoin(site.address(page), address))
+            if f"{target.scheme}://{target.netloc}/" != site.url:
+                continue
+            file = site.folder / unquote(target.path).lstrip("/")
+            file = file / "index.html" if file.is_dir() else file
+            anchor = unquote(target.fragment)
+            if not file.is_file():
+                broken.append(f"{page}: {address}: no such file")
+            elif anchor and anchor not in elements[file].anchors:
+                broken.append(f"{page}: {address}: no such anchor")
+    assert broken == []
+
+
+def _links(parsed: Elements) -> Iterator[str]:
+    for _, attributes in parsed.tags:
+        yield from (attributes[name] for name in ("href", "src") if name in attributes)
+
+
+def test_no_identifier_occurs_twice(elements: dict[Path, Elements]) -> None:
+    for page, parsed in elements.items():
+        found = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
+        assert len(found) == len(set(found)), f"{page}: {sorted(found)}"
+
+
+def test_no_page_loads_from_another_host(elements: dict[Path, Elements]) -> None:
+    foreign = []
+    for page, parsed in elements.items():
+        loaded = [
+            attributes[name]
+            for tag, attributes in parsed.tags
+            for name, tags in LOADING_ATTRIBUTES.items()
+            if tag in tags and name in attributes
+        ]
+        loaded += [
+            link["href"]
+            for link in parsed.named("link")
+            if LOADING_LINKS & set(link.get("rel", "").split())
+        ]
+        loaded += re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')]+)", parsed.texts.get("style", ""))
+        foreign += [f"{page}: {address}" for address in loaded if re.match(r"(\w+:)?//", address)]
+    assert foreign == []
+
+
+def test_pages_bring_their_style_sheets_along(elements: dict[Path, Elements]) -> None:
+    for page, parsed in elements.items():
+        linked = [link for link in parsed.named("link") if link.get("rel") == "stylesheet"]
+        assert linked == [], page
+        assert "--lit-accent" in parsed.texts["style"], page
