@@ -213,14 +213,54 @@ def plot_histograms(
     Source:
         Lecture [25:07](https://youtu.be/P6sfmUTpUmc?t=1507).
     """
-    figure = _figure(height=0.6 * len(values))
+    figure = _figure(height=(0.6 if sharex else 0.7) * len(values))
     axes = figure.subplots(len(values), sharex=sharex, squeeze=False)[:, 0]
     for ax, (name, tensor) in zip(axes, values.items(), strict=True):
         plot_histogram(tensor, bins=bins, xlabel=xlabel, ax=ax)
         ax.set_title(name, loc="left")
-        ax.label_outer()
+        if sharex:
+            ax.label_outer()
+        elif ax is not axes[-1]:
+            ax.set_xlabel("")
     figure.align_ylabels()
     return list(axes)
+
+
+def plot_by_layer(
+    values: Mapping[str, Sequence[float]], *, ylabel: str, ax: Axes | None = None
+) -> Axes:
+    """Draw a number of every layer over the depth, of one net or of several.
+
+    The numbers are on a logarithmic axis, where growth or decay by a constant factor from layer to
+    layer is a straight line.
+
+    Args:
+        values: By the name of the net, a positive number of each layer, such as a standard
+            deviation.
+        ylabel: What the numbers are, with their unit if they have one.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If there are no layers, or a number is not positive and finite.
+
+    Source:
+        Lecture [31:23](https://youtu.be/P6sfmUTpUmc?t=1883).
+    """
+    ax = ax or _figure().subplots()
+    for index, (name, numbers) in enumerate(values.items()):
+        if not numbers or not all(0 < number < math.inf for number in numbers):
+            raise ValueError(
+                f"plot_by_layer expects positive numbers, one a layer, got {name!r} with "
+                f"{list(numbers)}: leave out layers that have vanished or exploded"
+            )
+        style = LINE_STYLES[index % len(LINE_STYLES)]
+        ax.plot(range(1, len(numbers) + 1), numbers, f"C{index}", ls=style, label=name)
+    ax.set(xlabel="layer", ylabel=ylabel, yscale="log")
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _label_logarithmic(ax.yaxis)
+    if len(values) > 1:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+    return ax
 
 
 def plot_saturation_map(report: SaturationReport, *, ax: Axes | None = None) -> Axes:
@@ -327,7 +367,8 @@ def _draw_uniform_loss(ax: Axes, loss: float) -> None:
 def _label_logarithmic(axis: Axis) -> None:
     """Label a logarithmic axis in plain numbers, at four ticks or a few more where they fit."""
     low, high = sorted(axis.get_view_interval())
-    decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    decades = 10.0 ** np.arange(first, last + 1, 1 + (last - first) // 8)
     for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), np.arange(1, 10, 0.5)):
         ticks = np.outer(decades, digits).flatten()
         ticks = ticks[(low <= ticks) & (ticks <= high)]

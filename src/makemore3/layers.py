@@ -4,7 +4,7 @@ They keep no `.out`: hooks see every output, see `makemore3.diagnostics`.
 """
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from torch.nn import Sequential
 from makemore3.init import check_sizes, kaiming_normal
 
 __all__ = ["BatchNorm1d", "Embedding", "Flatten", "Linear", "ReLU", "Sequential", "Tanh"]
+
+Convention = Literal["torch", "lecture", "lecture-std"]
+"""Which variance `BatchNorm1d` normalises by, and what it keeps for later."""
 
 
 class Embedding(nn.Module):
@@ -182,6 +185,8 @@ class BatchNorm1d(nn.Module):
         convention: `"torch"`, which is also the paper's: the variance that normalises is
             biased (over N), the one that goes into `running_var` unbiased (over N - 1).
             `"lecture"`: unbiased in both; at N = 32 its output is sqrt(31/32) = 0.984 of torch's.
+            `"lecture-std"`, the lecture's first part: as `"lecture"`, but the new batch is weighed
+            in as a standard deviation, so that `running_var` holds the square of a running one.
 
     Raises:
         ValueError: If `num_features` is less than 1, `eps` negative, `momentum` outside
@@ -194,7 +199,8 @@ class BatchNorm1d(nn.Module):
 
     Source:
         Ioffe & Szegedy 2015, Alg. 1-2; lecture [40:40](https://youtu.be/P6sfmUTpUmc?t=2440),
-        its module [1:20:32](https://youtu.be/P6sfmUTpUmc?t=4832).
+        its running standard deviation [58:20](https://youtu.be/P6sfmUTpUmc?t=3500), its module
+        [1:20:32](https://youtu.be/P6sfmUTpUmc?t=4832).
     """
 
     running_mean: Tensor
@@ -206,7 +212,7 @@ class BatchNorm1d(nn.Module):
         *,
         eps: float = 1e-5,
         momentum: float = 0.1,
-        convention: Literal["torch", "lecture"] = "torch",
+        convention: Convention = "torch",
     ) -> None:
         super().__init__()
         check_sizes("BatchNorm1d", num_features=num_features)
@@ -214,9 +220,10 @@ class BatchNorm1d(nn.Module):
             raise ValueError(f"BatchNorm1d needs eps of at least 0, got {eps}")
         if not 0 <= momentum <= 1:
             raise ValueError(f"BatchNorm1d needs momentum from 0 to 1, got {momentum}")
-        if convention not in ("torch", "lecture"):
+        if convention not in get_args(Convention):
             raise ValueError(
-                f'BatchNorm1d needs convention "torch" or "lecture", got {convention!r}'
+                f"BatchNorm1d needs a convention of {', '.join(get_args(Convention))}, "
+                f"got {convention!r}"
             )
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.convention = convention
@@ -249,12 +256,16 @@ class BatchNorm1d(nn.Module):
         mean = x.mean(0)
         unbiased = x.var(0)
         with torch.no_grad():
-            self._move(self.running_mean, mean)
-            self._move(self.running_var, unbiased)
-        return mean, unbiased if self.convention == "lecture" else x.var(0, correction=0)
+            self.running_mean.copy_(self._moved(self.running_mean, mean))
+            if self.convention == "lecture-std":
+                running_std = self._moved(self.running_var.sqrt(), unbiased.sqrt())
+                self.running_var.copy_(running_std.square())
+            else:
+                self.running_var.copy_(self._moved(self.running_var, unbiased))
+        return mean, x.var(0, correction=0) if self.convention == "torch" else unbiased
 
-    def _move(self, running: Tensor, new: Tensor) -> None:
-        running.copy_((1 - self.momentum) * running + self.momentum * new)
+    def _moved(self, running: Tensor, new: Tensor) -> Tensor:
+        return (1 - self.momentum) * running + self.momentum * new
 
     def extra_repr(self) -> str:
         """Show the settings when printed."""

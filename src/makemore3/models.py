@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -22,7 +22,7 @@ class Stage:
     Args:
         title: What the lecture has just done, in a few words.
         w1_std: Hidden weight; None means Kaiming with tanh's gain, (5/3) / sqrt(30) = 0.304.
-        b1_std: Hidden bias.
+        b1_std: Hidden bias; None means that there is none, and no draw for it.
         w2_std: Output weight; the smaller, the less sure the net is of its first guess.
         b2_std: Output bias.
         batch_norm: Whether a batch norm stands between hidden weight and tanh.
@@ -30,7 +30,7 @@ class Stage:
 
     title: str
     w1_std: float | None
-    b1_std: float
+    b1_std: float | None
     w2_std: float
     b2_std: float
     batch_norm: bool = False
@@ -43,6 +43,7 @@ KAIMING = Stage(title="Kaiming init", w1_std=None, b1_std=0.01, w2_std=0.01, b2_
 BATCH_NORM = Stage(
     title="batch norm", w1_std=None, b1_std=0.01, w2_std=0.01, b2_std=0.0, batch_norm=True
 )
+BATCH_NORM_NO_BIAS = replace(BATCH_NORM, title="batch norm, no b1", b1_std=None)
 
 STAGES = {
     "as-written": AS_WRITTEN,
@@ -50,6 +51,7 @@ STAGES = {
     "tanh-fixed": TANH_FIXED,
     "kaiming": KAIMING,
     "batch-norm": BATCH_NORM,
+    "batch-norm-no-bias": BATCH_NORM_NO_BIAS,
 }
 """The lecture's order; the keys are what the command line takes."""
 
@@ -84,7 +86,8 @@ def mlp(
 
     Source:
         Bengio et al. 2003; lecture [1:53](https://youtu.be/P6sfmUTpUmc?t=113). Batch norm as at
-        [47:25](https://youtu.be/P6sfmUTpUmc?t=2845), with b1 kept and the lecture's convention.
+        [47:25](https://youtu.be/P6sfmUTpUmc?t=2845), its running statistics as at
+        [58:06](https://youtu.be/P6sfmUTpUmc?t=3486), with the layer's epsilon.
     """
     embedding = Embedding(vocab_size, n_embd, generator=generator)
     hidden = Linear(
@@ -92,6 +95,7 @@ def mlp(
         n_hidden,
         gain=calculate_gain("tanh") if stage.w1_std is None else 1.0,
         weight_std=stage.w1_std,
+        bias=stage.b1_std is not None,
         bias_std=stage.b1_std,
         generator=generator,
     )
@@ -102,7 +106,7 @@ def mlp(
         embedding=embedding, flatten=Flatten(), hidden=hidden
     )
     if stage.batch_norm:
-        layers["norm"] = BatchNorm1d(n_hidden, momentum=0.001, convention="lecture")
+        layers["norm"] = BatchNorm1d(n_hidden, momentum=0.001, convention="lecture-std")
     layers["tanh"] = Tanh()
     layers["output"] = output
     return Sequential(layers)

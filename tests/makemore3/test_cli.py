@@ -160,8 +160,8 @@ def test_reproduce_prints_published_ours_and_digits(
     assert "re-run, lecture 4:31; said: 27; tolerance 0.0001" in line
     assert lines[-2] == "13 of 13 numbers within their tolerance"
     assert lines[-1] == (
-        "left out (--quick): 8 numbers of as-written, trained; softmax-fixed, trained; "
-        "tanh-fixed, trained"
+        "left out (--quick): 10 numbers of as-written, trained; softmax-fixed, trained; "
+        "tanh-fixed, trained; kaiming, trained"
     )
 
 

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from makemore3 import figures
 from makemore3.diagnostics import saturation
 from makemore3.figures import (
+    plot_by_layer,
     plot_histogram,
     plot_histograms,
     plot_loss,
@@ -293,6 +294,16 @@ def test_values_that_are_not_finite_are_refused(values, message):
         plot_histogram(values)
 
 
+def test_histograms_of_different_things_keep_their_own_scales():
+    values = {"pre-activation": 20 * PRE, "h": torch.tanh(PRE)}
+    top, bottom = plot_histograms(values, sharex=False)
+    top.figure.canvas.draw()
+    assert top.get_xlim()[1] > 10 * bottom.get_xlim()[1]
+    for ax in (top, bottom):
+        assert all(tick.label1.get_visible() for tick in ax.xaxis.get_major_ticks())
+    assert (top.get_xlabel(), bottom.get_xlabel()) == ("", "value")
+
+
 def test_histograms_share_the_scale_of_values_but_not_of_counts():
     wide = torch.randn(6400, generator=generator()) * 5
     before, after = plot_histograms({"before": wide, "after": wide / 5}, xlabel="pre-activation")
@@ -301,6 +312,42 @@ def test_histograms_share_the_scale_of_values_but_not_of_counts():
     assert [ax.get_title(loc="left") for ax in (before, after)] == ["before", "after"]
     assert (before.get_xlabel(), after.get_xlabel()) == ("", "pre-activation")
     assert figure_of(before).get_figwidth() == rcParams["figure.figsize"][0]
+
+
+# --- By layer --------------------------------------------------------------------------------
+
+
+def test_numbers_by_layer_are_drawn_over_layers_counted_from_one():
+    nets = {"steady": [1.0, 1.0, 1.0, 1.0], "halved": [1.0, 0.5, 0.25, 0.125]}
+    ax = plot_by_layer(nets, ylabel="std")
+    for index, (name, numbers) in enumerate(nets.items()):
+        x, y = points(lines(ax)[name])
+        assert (x.tolist(), y.tolist()) == ([1, 2, 3, 4], numbers)
+        assert same_color(lines(ax)[name].get_color(), f"C{index}")
+    assert len({line.get_linestyle() for line in ax.lines}) == 2
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "log")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("layer", "std")
+    assert tick_texts(ax.xaxis) == ["1", "2", "3", "4"]
+    assert legend(ax) == list(nets)
+
+
+def test_one_net_by_layer_needs_no_legend():
+    ax = plot_by_layer({"net": [10.0**-n for n in range(6)]}, ylabel="std")
+    assert legend(ax) == []
+    assert tick_texts(ax.yaxis)[-2:] == ["0.1", "1"]
+
+
+def test_a_very_wide_logarithmic_axis_leaves_out_decades():
+    ax = plot_by_layer({"net": [100.0**-n for n in range(11)]}, ylabel="std")
+    ticks = [tick for tick in ax.get_yticks() if 1e-20 <= tick <= 1]
+    assert 4 <= len(ticks) <= 8
+    assert len({round(math.log10(a / b)) for a, b in pairwise(ticks)}) == 1
+
+
+@pytest.mark.parametrize("numbers", [[], [1.0, 0.0], [1.0, math.inf], [math.nan]])
+def test_layers_that_cannot_be_on_a_logarithmic_axis_are_refused(numbers):
+    with pytest.raises(ValueError, match="expects positive numbers, one a layer, got 'odd' with"):
+        plot_by_layer({"fine": [1.0], "odd": numbers}, ylabel="std")
 
 
 # --- Saturation map --------------------------------------------------------------------------
@@ -398,6 +445,9 @@ DRAW: dict[str, Callable[[], object]] = {
     "probabilities": lambda: plot_probabilities({k: PRE[0, :27].softmax(0) for k in "abc"}),
     "histogram": lambda: plot_histogram(PRE),
     "histograms": lambda: plot_histograms({"before": PRE, "after": PRE / 5}),
+    "by layer": lambda: plot_by_layer(
+        {name: [(i / 2) ** n for n in range(20)] for i, name in enumerate("abcde", 1)}, ylabel="std"
+    ),
     "map": lambda: plot_saturation_map(saturation(PRE.tanh())),
     "maps": lambda: plot_saturation_maps({k: saturation(PRE.tanh()) for k in "ab"}),
     "nonlinearities": lambda: plot_nonlinearities(FUNCTIONS),
@@ -452,6 +502,7 @@ def test_nothing_overlaps_or_is_cut_off(name):
         lambda ax: plot_loss(RUN, ax=ax),
         lambda ax: plot_loss_against_scale([1], [3], uniform_loss=3, ax=ax),
         lambda ax: plot_histogram(PRE, ax=ax),
+        lambda ax: plot_by_layer({"net": [1.0, 0.5]}, ylabel="std", ax=ax),
         lambda ax: plot_saturation_map(saturation(PRE.tanh()), ax=ax),
     ],
 )

@@ -203,6 +203,8 @@ def test_linear_refuses_settings_without_meaning(
 
 # BatchNorm1d
 
+CONVENTIONS = ["torch", "lecture", "lecture-std"]
+
 
 def test_batch_norm_has_torchs_defaults() -> None:
     ours, oracle = BatchNorm1d(5), nn.BatchNorm1d(5)
@@ -244,7 +246,7 @@ def test_batch_norm_matches_torch(
     compare_on(torch.randn((1, features), generator=generator))
 
 
-@pytest.mark.parametrize("convention", ["torch", "lecture"])
+@pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_gradients_are_those_of_finite_differences(
     convention: Any, training: bool, generator: torch.Generator
@@ -271,7 +273,7 @@ def test_batch_norm_of_the_lecture_is_smaller_by_a_known_factor(
     assert torch.equal(ours.eval()(x), torchs.eval()(x))
 
 
-@pytest.mark.parametrize("convention", ["torch", "lecture"])
+@pytest.mark.parametrize("convention", CONVENTIONS)
 @given(
     seed=st.integers(0, 2**32),
     batch=st.integers(2, 40),
@@ -314,7 +316,24 @@ def test_batch_norm_moves_its_statistics_in_training_only(generator: torch.Gener
     assert all(map(torch.equal, before, norm.buffers()))
 
 
-@pytest.mark.parametrize("convention", ["torch", "lecture"])
+@pytest.mark.parametrize("momentum", [0.001, 0.1, 1.0])
+def test_batch_norm_of_the_lectures_first_part_averages_standard_deviations(
+    momentum: float, generator: torch.Generator
+) -> None:
+    ours = BatchNorm1d(4, momentum=momentum, convention="lecture-std")
+    module = BatchNorm1d(4, momentum=momentum, convention="lecture")
+    running_std = torch.ones(4)
+    for scale in (1, 5, 2):
+        x = torch.randn((8, 4), generator=generator) * scale
+        assert torch.equal(ours(x), module(x))
+        running_std = (1 - momentum) * running_std + momentum * x.std(0)
+    torch.testing.assert_close(ours.running_var, running_std**2)
+    assert torch.equal(ours.running_mean, module.running_mean)
+    if momentum < 1:
+        assert (ours.running_var < module.running_var).all(), "Jensen's inequality"
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
 def test_batch_norm_refuses_one_row_in_training(convention: Any) -> None:
     norm = BatchNorm1d(3, convention=convention)
     message = r"BatchNorm1d needs at least 2 rows in training, got x of shape \(1, 3\): pass a l"
@@ -339,7 +358,7 @@ def test_batch_norm_refuses_inputs_that_do_not_fit(shape: tuple[int, ...]) -> No
         ({"eps": -1e-5}, "needs eps of at least 0, got -1e-05"),
         ({"eps": math.nan}, "needs eps of at least 0, got nan"),
         ({"momentum": 1.5}, "needs momentum from 0 to 1, got 1.5"),
-        ({"convention": "paper"}, 'needs convention "torch" or "lecture", got \'paper\''),
+        ({"convention": "paper"}, "a convention of torch, lecture, lecture-std, got 'paper'"),
     ],
 )
 def test_batch_norm_refuses_settings_without_meaning(

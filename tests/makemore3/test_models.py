@@ -12,6 +12,7 @@ from makemore3.layers import BatchNorm1d
 from makemore3.models import (
     AS_WRITTEN,
     BATCH_NORM,
+    BATCH_NORM_NO_BIAS,
     KAIMING,
     LECTURE_SEED,
     SOFTMAX_FIXED,
@@ -39,6 +40,7 @@ def seeded(seed: int = LECTURE_SEED) -> torch.Generator:
         (TANH_FIXED, 3.3135),
         (KAIMING, 3.3179),
         (BATCH_NORM, 3.3147),
+        (BATCH_NORM_NO_BIAS, 3.3239),
     ],
     ids=lambda value: value.title if isinstance(value, Stage) else None,
 )
@@ -57,7 +59,7 @@ def by_hand(stage: Stage, x: Tensor) -> Tensor:
     C = torch.randn((27, 10), generator=g)
     W1 = torch.randn((30, 200), generator=g)
     W1 = W1 * (5 / 3) / 30**0.5 if stage.w1_std is None else W1 * stage.w1_std
-    b1 = torch.randn(200, generator=g) * stage.b1_std
+    b1 = 0 if stage.b1_std is None else torch.randn(200, generator=g) * stage.b1_std
     W2 = torch.randn((200, 27), generator=g) * stage.w2_std
     b2 = torch.randn(27, generator=g) * stage.b2_std
     hpreact = C[x].view(len(x), -1) @ W1 + b1
@@ -86,14 +88,16 @@ def test_stages_are_the_lectures_in_its_order() -> None:
         ("tanh-fixed", (0.2, 0.01, 0.01, 0, False)),
         ("kaiming", (None, 0.01, 0.01, 0, False)),
         ("batch-norm", (None, 0.01, 0.01, 0, True)),
+        ("batch-norm-no-bias", (None, None, 0.01, 0, True)),
     ]
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
-def test_every_stage_takes_the_same_random_numbers(stage: Stage) -> None:
+def test_every_stage_takes_the_random_numbers_of_its_tensors(stage: Stage) -> None:
     ours, oracle = seeded(3), seeded(3)
     mlp(stage, generator=ours)
-    for count in (27 * 10, 30 * 200, 200, 200 * 27, 27):
+    b1 = [] if stage is BATCH_NORM_NO_BIAS else [200]
+    for count in (27 * 10, 30 * 200, *b1, 200 * 27, 27):
         torch.randn(count, generator=oracle)
     assert torch.equal(ours.get_state(), oracle.get_state())
 
@@ -121,10 +125,24 @@ def test_parameter_count_of_the_plain_net(name: str, count: int) -> None:
     assert parameter_count(mlp(STAGES[name], generator=seeded())) == count
 
 
-def test_parameter_count_leaves_out_running_statistics() -> None:
-    model = mlp(BATCH_NORM, generator=seeded())
-    assert parameter_count(model) == 12_297
-    assert sum(t.numel() for t in model.state_dict().values()) == 12_297 + 2 * 200
+@pytest.mark.parametrize(("stage", "count"), [(BATCH_NORM, 12_297), (BATCH_NORM_NO_BIAS, 12_097)])
+def test_parameter_count_leaves_out_running_statistics(stage: Stage, count: int) -> None:
+    model = mlp(stage, generator=seeded())
+    assert parameter_count(model) == count
+    assert sum(t.numel() for t in model.state_dict().values()) == count + 2 * 200
+
+
+def test_batch_norm_of_the_net_keeps_a_running_standard_deviation(small_split: Split) -> None:
+    model = mlp(BATCH_NORM, generator=seeded(3))
+    running_mean, running_std = torch.zeros(200), torch.ones(200)
+    for x in (small_split.x[:8], small_split.x[8:24], small_split.x):
+        hpreact = model[:3](x).detach()
+        model(x)
+        running_mean = 0.999 * running_mean + 0.001 * hpreact.mean(0)
+        running_std = 0.999 * running_std + 0.001 * hpreact.std(0)
+    norm = model.get_submodule("norm")
+    torch.testing.assert_close(norm.running_mean, running_mean)
+    torch.testing.assert_close(norm.running_var, running_std**2)
 
 
 def test_sizes_follow_the_arguments() -> None:
