@@ -187,8 +187,9 @@ class _Draw(Treeprocessor):
             image = next(iter(paragraph), None)
             if image is None or image.tag != "img" or (paragraph.text or "").strip():
                 continue
-            svg = self.state.figures.get(image.get("src", ""))
-            if svg is None:
+            target = image.get("src", "")
+            svg = self.state.figures.get(target)
+            if svg is None and target != "baked":
                 continue
             paragraph.remove(image)
             caption = ET.Element("figcaption")
@@ -199,10 +200,11 @@ class _Draw(Treeprocessor):
             paragraph.tag = "figure"
             paragraph.set("class", "lit-figure")
             paragraph.set("data-search-exclude", "")
-            label = html.escape(image.get("alt", ""), quote=True)
-            drawing = svg.strip().replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-            paragraph.text = self.md.htmlStash.store(drawing)
             paragraph.append(caption)
+            if svg is not None:  # otherwise a warning and a note below the block say so
+                label = html.escape(image.get("alt", ""), quote=True)
+                drawing = svg.strip().replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+                paragraph.text = self.md.htmlStash.store(drawing)
 
 
 class _Maths(Treeprocessor):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONT = "<!--pytest-codeblocks:cont-->"
+CONT_MARKER = re.compile(r"<!--[- ]*pytest-codeblocks:[- ]*cont[- ]*-->")
 
 CODE_SPAN = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n *\n).)+?(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 
@@ -18,7 +19,6 @@ _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<info>.*)$")
 _NESTED_FENCE = re.compile(r"^ *(?:>|[-*+] |\d+[.)] )[ >]*(?:```+|~~~+)(?P<info>.*)$")
 _PYTHON_LIKE = re.compile(r"^\W*(python|py)[\d.]*\b|\{.*\s\.(python|py)[\d.]*\b", re.IGNORECASE)
 _MARKER = re.compile(r"<!--[-\s]*pytest[-.]")
-_CONT_MARKER = re.compile(r"<!--[-\s]*pytest-codeblocks:[-\s]*cont[-\s]*-->")
 _FIGURE = re.compile(
     r"^!\[(?P<alt>.*?)\]\(baked"
     r"(?:\s+\"not compared: (?P<not_compared>[^\"]+)\")?\)"
@@ -167,7 +167,7 @@ def parse_page(text: str, path: Path) -> Page:
                 raise PageError(path, cont_line, f"`{CONT}` must stand before a python block.")
             previous, cont_line = fence, None
         elif _MARKER.match(line.strip()):
-            if not _CONT_MARKER.fullmatch(line.strip()):
+            if not CONT_MARKER.fullmatch(line.strip()):
                 raise PageError(
                     path,
                     number,

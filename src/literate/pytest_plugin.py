@@ -61,6 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "literate_versions", "packages to name as provenance", type="linelist", default=[]
     )
     parser.addini(
+        "literate_inputs",
+        "the inputs that pages may be baked from, a line `name value` each",
+        type="linelist",
+        default=[],
+    )
+    parser.addini(
         "literate_time_limit", "seconds a block may run", type="float", default=TIME_LIMIT
     )
 
@@ -68,6 +74,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the session's bookkeeping."""
     config.stash[_SESSION] = _Session(config)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Refuse to bake from other inputs than the project's, before anything runs."""
+    session.config.stash[_SESSION].refuse_baking_from_other_inputs()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -131,6 +142,14 @@ class _Session:
     @cached_property
     def inputs(self) -> dict[str, str]:
         return dict(self.config.hook.pytest_literate_inputs() or {})
+
+    def refuse_baking_from_other_inputs(self) -> None:
+        expected = dict(line.split(maxsplit=1) for line in self.config.getini("literate_inputs"))
+        if self.bake and expected and self.inputs != expected:
+            raise pytest.UsageError(
+                f"--bake expects {_pairs(expected)}, this run has {_pairs(self.inputs)}: outputs "
+                "are baked from the inputs that `literate_inputs` names in pytest's configuration"
+            )
 
     def run(self, item: TestBlock) -> Generator[None, Any, Any]:
         page = self.page(item.path)

@@ -21,6 +21,8 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from _typeshed import TraceFunction
+
     from literate.page import Block
 
 TIME_LIMIT = 600.0
@@ -110,6 +112,8 @@ class Recorder:
     def end(self, number: int) -> None:
         """Keep what block `number` printed, and every figure that is open now."""
         self._set_timer(0)
+        if self._timed_out:
+            raise self._timeout()
         text = self._stdout.getvalue() if self._stdout else ""
         sys.stdout, self._stdout = self._outer, None
         if text and not text.endswith("\n"):
@@ -190,11 +194,17 @@ class Recorder:
                     frame.f_trace = self._refuse
                 frame = frame.f_back
         self._timed_out = True
-        raise BlockTimeout(f"the block ran longer than {self._time_limit:g} s")
+        raise self._timeout()
 
-    def _refuse(self, frame: FrameType, event: str, arg: object) -> None:
-        if _of_page(frame):
-            raise BlockTimeout(f"the block ran longer than {self._time_limit:g} s")
+    def _refuse(self, frame: FrameType, event: str, arg: object) -> "TraceFunction | None":
+        if not _of_page(frame):
+            return None
+        if event == "line":
+            raise self._timeout()
+        return self._refuse
+
+    def _timeout(self) -> BlockTimeout:
+        return BlockTimeout(f"the block ran longer than {self._time_limit:g} s")
 
 
 class _LimitedText(io.StringIO):

@@ -98,9 +98,7 @@ class Store:
         if old.is_dir() and not folder.is_dir():
             old.rename(folder)
         if folder.is_dir() and any(path.is_dir() for path in folder.iterdir()):
-            raise StoreError(
-                f"{folder} holds other pages' outputs: rename {name}.md to index.md there"
-            )
+            raise StoreError(f"{folder} holds other pages' outputs too: call the page {name}/index")
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)

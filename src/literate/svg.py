@@ -115,7 +115,7 @@ def _clean_element(element: ET.Element) -> None:
     for name in ("d", "points", "x", "y", "width", "height", "viewBox"):
         if value := element.get(name):
             element.set(name, _round(" ".join(value.split())))
-    if (transform := element.get("transform")) and "scale" not in transform:
+    if (transform := element.get("transform")) and not re.search("scale|matrix", transform):
         if transform.startswith("rotate(-0 "):
             del element.attrib["transform"]
         else:

@@ -1,0 +1,399 @@
+"""Checks what a page says: numbers, times, figures, description, headings, and what is rendered.
+
+Each check takes a parsed page and returns what is wrong with it, line by line. None executes
+anything. What they cannot see is said in the contributing guide.
+"""
+
+import io
+import re
+import tokenize
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import yaml
+from pytest_codeblocks import extract_from_buffer
+
+from literate.chapters import Chapter, Lecture, label
+from literate.page import CODE_SPAN, CONT_MARKER, Page, front_matter_end
+from literate.store import Baked, Problem
+
+Render = Callable[[str], str]
+"""Converts a page's Markdown, without front matter, to HTML whose code names its language."""
+
+DESCRIPTION_LENGTH = range(50, 161)
+ALT_LENGTH = 20
+
+_LINKED = "\ue000"
+"""Stands in prose for a link to another site."""
+_BREAK = "\ue001"
+"""Ends a sentence that no full stop ends: an alt text."""
+
+_GAP = r"(?:(?!\n *\n).)"
+"""A character of a paragraph, line ends included."""
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_MATHS = re.compile(
+    rf"\$\${_GAP}+?\$\$|\\\[{_GAP}+?\\\]|\\\({_GAP}+?\\\)"
+    rf"|(?<![\\$])\$(?![\s$])(?:\\.|(?!\n *\n)[^\\$])+?(?<!\s)\$",
+    re.DOTALL,
+)
+_LABEL = r"\[(?P<label>(?:[^\[\]]|\[[^\[\]]*\])*)\]"
+_TARGET = (
+    r"\(\s*<?(?P<target>[^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+\"[^\"]*\"|\s+'[^']*')?\s*\)"
+)
+_IMAGE = re.compile("!" + _LABEL + _TARGET)
+_LINK = re.compile("(?<!!)" + _LABEL + _TARGET)
+_DEFINITION = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]]+)\]:\s*(?P<target>\S+).*$", re.MULTILINE)
+_REFERENCE = re.compile(_LABEL + r"(?:\[(?P<name>[^\[\]]*)\])?")
+_TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?>")
+_URL = re.compile(r"<?https?://[^\s<>()\[\]\"']+>?")
+_ATTRIBUTES = re.compile(r"\{:[^{}\n]*\}|\{ *[#.][^{}\n]*\}")
+
+_UNIT_START = re.compile(r"\s*(?:>\s*)*(?:#|\||[-*+]\s|\d+[.)]\s|!!!|\?\?\?|===|:\s|\[\^)")
+_UNIT_ALONE = re.compile(r"\s*(?:>\s*)*(?:#|\||!!!|\?\?\?|===)")
+_ITEM = re.compile(r"^\s*(?:>\s*)*(?:[-*+]|\d+[.)])\s")
+_SENTENCE_END = re.compile(rf"[.!?…][\"'”’)\]*_]*(?=\s|$)|{_BREAK}")
+_ABBREVIATION = re.compile(
+    r"\b(?:(?i:e\.g|i\.e|vs|cf|ca|al|approx|resp|incl|eqs?|figs?|secs?|pp?|no|vol)|[A-Z])$"
+)
+
+_NUMBER = re.compile(
+    r"(?<![\w.])(?P<sign>[-+]?)(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
+    r"(?P<exponent>[eE][-+]?\d+)?(?!\.?\d)(?P<percent>\s?%|\sper\s?cent\b)?"
+)
+_NOT_MEASURED = re.compile(r"(?:\b(?:Python|version|section|equation|eq\.)|§)\s*$", re.IGNORECASE)
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+
+_VIDEO = re.compile(
+    r"https?://(?:[\w-]+\.)*(?:youtube|youtube-nocookie|youtu)\.\w+\b[^\s<>()\[\]\"']*"
+)
+_MOMENT = re.compile(r"https://youtu\.be/(?P<video>[\w-]+)(?:\?t=(?P<seconds>\d+))?")
+_TIME = re.compile(r"(?P<time>\d+(?::\d\d)+)(?:, chapter (?P<chapter>\d+))?")
+
+
+# Numbers in prose
+
+
+def numbers(page: Page, baked: Baked) -> list[Problem]:
+    """Measured numbers that neither an output nor the code of the page, nor a linked source has."""
+    known = _Known.of(page, baked)
+    return [
+        Problem(
+            line,
+            f"{shown} stands in no output and no code of this page: correct it, print it, or link "
+            "to its source in the same sentence",
+        )
+        for sentence in _sentences(page)
+        if _LINKED not in sentence.text
+        for line, shown, number in _measured(sentence)
+        if not known.has(number)
+    ]
+
+
+@dataclass(frozen=True)
+class _Number:
+    value: Decimal
+    unit: Decimal
+    """One unit in the last place."""
+    signed: bool = False
+    percent: bool = False
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The numbers that a page may speak of: printed and drawn with their sign, typed without."""
+
+    values: frozenset[Decimal]
+
+    @classmethod
+    def of(cls, page: Page, baked: Baked) -> "_Known":
+        values: set[Decimal] = set()
+        for output in baked.outputs.values():
+            for text in (output.text, *map(_svg_text, output.figures)):
+                for _, number in _numbers(text):
+                    values.add(number.value)
+                    if number.percent:
+                        values.add(number.value / 100)
+        for block in page.blocks:
+            for literal in _literals(block.code):
+                values |= {literal, -literal}
+        return cls(frozenset(values))
+
+    def has(self, number: _Number) -> bool:
+        values = self.values | {100 * value for value in self.values if number.percent}
+        return any(
+            abs((value if number.signed else abs(value)) - number.value) <= number.unit / 2
+            for value in values
+        )
+
+
+def _measured(sentence: "_Sentence") -> Iterator[tuple[int, str, _Number]]:
+    """Line, spelling and value of the numbers with a decimal point, an exponent or a percent."""
+    for match, number in _numbers(sentence.text):
+        whole = "." not in match["digits"] and not match["exponent"]
+        before = match.string[: match.start()]
+        if (number.percent or not whole) and not _NOT_MEASURED.search(before):
+            yield sentence.line + before.count("\n"), match[0].strip(), number
+
+
+def _numbers(text: str) -> Iterator[tuple[re.Match[str], _Number]]:
+    for match in _NUMBER.finditer(_plain(text)):
+        digits = match["digits"].replace(",", "") + (match["exponent"] or "")
+        value = Decimal(match["sign"] + digits)
+        exponent = Decimal(digits).as_tuple().exponent
+        assert isinstance(exponent, int)
+        unit = Decimal(1).scaleb(exponent)
+        yield match, _Number(value, unit, bool(match["sign"]), bool(match["percent"]))
+
+
+def _plain(text: str) -> str:
+    """Numbers in the one spelling that `_NUMBER` reads; line ends stay."""
+    text = text.replace("−", "-")
+    text = re.sub(r"(?<=10)[⁻⁺]?[⁰¹²³⁴-⁹]+", lambda m: "^" + m[0].translate(_SUPERSCRIPTS), text)
+    text = re.sub(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}\b)", ",", text)
+    power = r"10(?:\^\{?|\*\*)([-+]?\d+)\}?"
+    text = re.sub(rf"(?<=\d)\s?[×·⋅x*]\s?{power}", r"e\1", text)
+    return re.sub(rf"(?<![\w.]){power}", r"1e\1", text)
+
+
+def _literals(code: str) -> Iterator[Decimal]:
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.NUMBER and re.fullmatch(
+            r"[\d._]+(?:[eE][-+]?\d+)?", token.string
+        ):
+            yield Decimal(token.string.replace("_", ""))
+
+
+def _svg_text(svg: str) -> str:
+    texts = ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    return "\n".join("".join(text.itertext()) for text in texts)
+
+
+# Prose
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """A sentence, a heading or a table row, without code, maths, markup and link labels."""
+
+    line: int
+    text: str
+
+
+def _sentences(page: Page) -> Iterator[_Sentence]:
+    for first_line, unit in _units(_bare_prose(page).split("\n")):
+        begin = 0
+        for end in _SENTENCE_END.finditer(unit):
+            if not _ABBREVIATION.search(unit, 0, end.start()):
+                yield _Sentence(first_line + unit.count("\n", 0, begin), unit[begin : end.end()])
+                begin = end.end()
+        yield _Sentence(first_line + unit.count("\n", 0, begin), unit[begin:])
+
+
+def _units(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Paragraphs, list items, headings, titles and table rows, with their first lines."""
+    unit: list[str] = []
+    for number, line in enumerate([*lines, ""], start=1):
+        if unit and (not line.strip() or _UNIT_START.match(line) or _UNIT_ALONE.match(unit[0])):
+            yield number - len(unit), _ITEM.sub(" ", "\n".join(unit), count=1)
+            unit = []
+        if line.strip():
+            unit.append(line)
+
+
+def _bare_prose(page: Page) -> str:
+    """The page's prose, its lines unchanged in number, with everything blank that is no prose."""
+    text = _without_code(page)
+    text = _MATHS.sub(_blank, text)
+    text = _IMAGE.sub(lambda m: f"  {m['label']}{_BREAK}" + _blank(m)[len(m["label"]) + 3 :], text)
+    targets = {m["name"].lower(): m["target"] for m in _DEFINITION.finditer(text)}
+    text = _DEFINITION.sub(_blank, text)
+    text = _LINK.sub(lambda m: _marked(m, m["target"]), text)
+    text = _REFERENCE.sub(
+        lambda m: (
+            _marked(m, target)
+            if (target := targets.get((m["name"] or m["label"]).lower())) is not None
+            else m[0]
+        ),
+        text,
+    )
+    text = _TAG.sub(lambda m: _marked(m, "http" if 'href="http' in m[0] else ""), text)
+    text = _URL.sub(lambda m: _marked(m, "http"), text)
+    return _ATTRIBUTES.sub(_blank, text)
+
+
+def _without_code(page: Page) -> str:
+    return _COMMENT.sub(_blank, CODE_SPAN.sub(_blank, "\n".join(page.prose())))
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match[0])
+
+
+def _marked(match: re.Match[str], target: str) -> str:
+    return (_LINKED if target.startswith("http") else " ") + _blank(match)[1:]
+
+
+# Times
+
+
+def times(page: Page, lecture: Lecture, name: str = "") -> list[Problem]:
+    """Links to moments of the lecture whose label, seconds or chapter do not agree.
+
+    `name` is the page's path below the docs folder. A moment must lie in one of the chapters that
+    the table gives to the page, or name its chapter; a page without chapters may link to any.
+    """
+    text = _without_code(page)
+    links = {match.start("target"): match["label"] for match in _LINK.finditer(text)}
+    own = [chapter for chapter in lecture.chapters if name and chapter.page.split("#")[0] == name]
+    problems = []
+    for match in _VIDEO.finditer(text):
+        url = match[0].rstrip(".,")
+        moment = _MOMENT.fullmatch(url)
+        words = links.get(match.start())
+        line = text.count("\n", 0, match.start()) + 1
+        if moment is None:
+            wanted = f"expected https://youtu.be/{lecture.video}?t=SECONDS, found {url}"
+            problems.append(Problem(line, wanted))
+        elif words is None:
+            problems.append(Problem(line, f"expected a link with a label, found {url} alone"))
+        elif moment["seconds"] is not None:
+            problem = _moment_problem(words, moment["video"], int(moment["seconds"]), lecture, own)
+            problems += [Problem(line, problem)] if problem else []
+    return problems
+
+
+def _moment_problem(
+    words: str, video: str, seconds: int, lecture: Lecture, own: list[Chapter]
+) -> str | None:
+    shown = f"[{words}] links to second {seconds}"
+    time = _TIME.fullmatch(words)
+    if time is None or time["time"] != label(seconds):
+        return f"{shown}: expected the label {label(seconds)}"
+    if video != lecture.video:
+        return None
+    chapter = next((c for c in lecture.chapters if c.start <= seconds < c.end), None)
+    if chapter is None:
+        return f"{shown}, but the lecture ends at {label(lecture.chapters[-1].end)}"
+    if time["chapter"] is None and (chapter in own or not own):
+        return None
+    if time["chapter"] is None:
+        return (
+            f"{shown}, in chapter {chapter.number}, which is not on this page: write "
+            f"[{label(seconds)}, chapter {chapter.number}]"
+        )
+    if int(time["chapter"]) != chapter.number:
+        return f"{shown}, which is in chapter {chapter.number}"
+    return None
+
+
+# Figures, description, headings
+
+
+def figures(page: Page) -> list[Problem]:
+    """Figures whose alt text or caption does not do its work."""
+    problems = []
+    for figure in (figure for block in page.blocks for figure in block.figures):
+        if len(figure.alt) < ALT_LENGTH:
+            wanted = f"expected an alt text of at least {ALT_LENGTH} characters"
+            problems.append(Problem(figure.line, f"{wanted}, found {figure.alt!r}"))
+        if not figure.caption:
+            problems.append(Problem(figure.line, "expected a caption after `![alt text](baked)`"))
+        elif figure.alt == figure.caption:
+            problems.append(Problem(figure.line, "the alt text only repeats the caption"))
+    return problems
+
+
+def front_matter(page: Page) -> list[Problem]:
+    """A description that is missing, too short for a search result or too long for one."""
+    end = front_matter_end(page.text)
+    lines = page.text.split("\n")[1 : max(end - 1, 0)]
+    try:
+        content = yaml.safe_load("\n".join(lines))
+    except yaml.YAMLError as error:
+        return [Problem(1, f"the front matter is not YAML: {error}")]
+    description = content.get("description") if isinstance(content, dict) else None
+    if not isinstance(description, str):
+        return [Problem(1, "expected a `description` in the front matter, found none")]
+    if len(description) not in DESCRIPTION_LENGTH:
+        first, last = DESCRIPTION_LENGTH[0], DESCRIPTION_LENGTH[-1]
+        wanted = f"expected a description of {first} to {last} characters"
+        line = next((n for n, text in enumerate(lines, start=2) if "description:" in text), 1)
+        return [Problem(line, f"{wanted}, found {len(description)}")]
+    return []
+
+
+def headings(page: Page, render: Render) -> list[Problem]:
+    """A page has one title."""
+    count = len(re.findall(r"<h1\b", render(_body(page))))
+    return [] if count == 1 else [Problem(1, f"expected one heading of level 1, found {count}")]
+
+
+# What a reader sees is what ran
+
+
+def fences(page: Page, render: Render) -> list[Problem]:
+    """Python blocks that are shown but not executed, executed but not shown, or shown otherwise."""
+    alone = CONT_MARKER.sub("", page.text)
+    executed = [b.lineno for b in extract_from_buffer(io.StringIO(alone)) if b.syntax == "python"]
+    parsed = [block.first_line for block in page.blocks]
+    if executed != parsed:
+        message = (
+            f"python blocks in lines {executed} are executed, those in lines {parsed} recorded"
+        )
+        return [Problem(1, message)]
+    shown = _shown_python(render(_body(page)))
+    if len(shown) != len(parsed):
+        message = f"{len(parsed)} python blocks are executed (lines {parsed}), {len(shown)} shown"
+        return [Problem(1, message)]
+    return [
+        Problem(block.first_line, f"block {block.number} is shown otherwise than it is executed")
+        for block, code in zip(page.blocks, shown, strict=True)
+        if code.strip("\n") != block.code.strip("\n")
+    ]
+
+
+def anchors(page: Page, lecture: Lecture, name: str, render: Render) -> list[Problem]:
+    """Anchors that the table of chapters names and the page does not have."""
+    ids = set(re.findall(r'\bid="([^"]*)"', render(_body(page))))
+    wanted = [chapter.page.partition("#") for chapter in lecture.chapters if chapter.page]
+    return [
+        Problem(1, f"expected the anchor #{anchor}, which the table of chapters names")
+        for file, _, anchor in wanted
+        if file == name and anchor and anchor not in ids
+    ]
+
+
+def _body(page: Page) -> str:
+    return "\n".join(page.text.split("\n")[front_matter_end(page.text) :])
+
+
+def _shown_python(page: str) -> list[str]:
+    reader = _PythonReader()
+    reader.feed(page)
+    return reader.found
+
+
+class _PythonReader(HTMLParser):
+    """Collects the text of `<div class="language-python highlight">`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "div":
+            return
+        if self._depth or "language-python" in (dict(attrs).get("class") or "").split():
+            self.found += [] if self._depth else [""]
+            self._depth += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        self._depth -= tag == "div" and self._depth > 0
+
+    def handle_data(self, data: str) -> None:
+        if self._depth:
+            self.found[-1] += data

@@ -1,0 +1,471 @@
+"""Placing outputs, figures and maths in a page, with plain Python-Markdown and without MkDocs."""
+
+import logging
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from markdown import Markdown
+
+from literate.page import CONT, read_page
+from literate.store import Baked, Output, Store
+
+EXTENSIONS = [
+    "admonition",
+    "attr_list",
+    "footnotes",
+    "md_in_html",
+    "tables",
+    "pymdownx.arithmatex",
+    "pymdownx.details",
+    "pymdownx.highlight",
+    "pymdownx.superfences",
+    "pymdownx.tabbed",
+]
+CONFIGS = {
+    "pymdownx.arithmatex": {"generic": True},
+    "pymdownx.tabbed": {"alternate_style": True},
+    "pymdownx.highlight": {"pygments_lang_class": True},
+}
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><g id="{0}"><text>{0}</text></g></svg>\n'
+
+
+class Site:
+    """A docs folder with a store, and the pages that plain Python-Markdown makes of it."""
+
+    def __init__(self, docs: Path) -> None:
+        self.docs = docs
+        self.store = Store(docs / "baked")
+
+    def page(self, text: str, name: str = "page") -> Path:
+        path = self.docs / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def bake(self, name: str = "page", *, texts: dict[int, str] | None = None) -> None:
+        """What a test run would have written: `out N` and the announced figures of each block."""
+        page = read_page(self.docs / f"{name}.md")
+        outputs = {
+            block.number: Output(
+                block.key,
+                (texts or {}).get(block.number, f"out {block.number}\n"),
+                tuple(SVG.format(f"b{block.number}f{i + 1}") for i in range(len(block.figures))),
+            )
+            for block in page.blocks
+        }
+        self.store.write(name, Baked(outputs))
+
+    def render(self, name: str = "page", *extensions: str) -> str:
+        text = (self.docs / f"{name}.md").read_text(encoding="utf-8")
+        text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)  # as MkDocs does
+        literate = {"docs": str(self.docs)}
+        markdown = Markdown(
+            extensions=[*EXTENSIONS, *extensions, "literate"],
+            extension_configs={**CONFIGS, "literate": literate},
+        )
+        return markdown.convert(text)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "docs")
+
+
+@pytest.fixture(autouse=True)
+def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.WARNING)
+    return caplog
+
+
+def order(html: str, *parts: str) -> bool:
+    """Whether each part occurs, once, after the one before."""
+    assert [html.count(part) for part in parts] == [1] * len(parts), html
+    places = [html.index(part) for part in parts]
+    return places == sorted(places)
+
+
+# Places
+
+PLACES = {
+    "at top level": ("", "", '<div class="language-python'),
+    "in an admonition": ('!!! note "Title"\n', "    ", '<div class="admonition note">'),
+    "in details": ('??? note "Title"\n', "    ", '<details class="note">'),
+    "in a tab": ('=== "Tab"\n', "    ", '<div class="tabbed-block">'),
+    "in a numbered list": ("1. Item\n", "    ", "<ol>\n<li>"),
+    "in a bullet list": ("- Item\n", "    ", "<ul>\n<li>"),
+    "in a list in a list": ("- Item\n\n    1. Inner\n", "        ", "<ol>\n<li>"),
+    "in a tab in an admonition": ('!!! note\n\n    === "T"\n', "        ", '"tabbed-block">'),
+}
+BODY = """
+```python
+x = 1
+
+plot()
+```
+
+![Alt "text"](baked)
+Caption with $a < b$ and `code`.
+
+After.
+"""
+
+
+@pytest.mark.parametrize(("head", "indent", "tag"), PLACES.values(), ids=PLACES)
+def test_output_and_figure_stand_below_their_block_inside_what_holds_it(
+    site, head, indent, tag, warnings
+):
+    body = "\n".join(indent + line if line else "" for line in BODY.split("\n"))
+    site.page(f"# Title\n\n{head}{body}\n\nOutside.\n")
+    site.bake()
+    html = site.render()
+    assert warnings.messages == []
+    assert order(
+        html,
+        tag,
+        '<span class="n">plot</span>',
+        '<div class="lit-output"',
+        "out 1\n",
+        '<figure class="lit-figure"',
+        '<svg role="img" aria-label="Alt &quot;text&quot;" xmlns',
+        "<figcaption>Caption with",
+        "</figcaption>",
+        "<p>After.</p>",
+        "<p>Outside.</p>",
+    )
+    root = tree(html)
+    holder = next(e for e in root.iter() if {c.tag for c in e} >= {"figure", "div"})
+    inside = [child.tag for child in holder if child.tag in {"div", "figure", "p"}]
+    assert inside[inside.index("figure") - 2 :][:4] == ["div", "div", "figure", "p"]
+    assert (holder.tag == "page") == (indent == "")
+
+
+def test_fence_directly_below_a_paragraph_and_above_a_figure_is_set_apart(site, warnings):
+    site.page("Text.\n```python\nplot()\n```\n![Alt](baked) Caption\n")
+    site.bake()
+    html = site.render()
+    assert [child.tag for child in tree(html)] == ["p", "div", "div", "figure"]
+    assert warnings.messages == []
+
+
+def test_whole_page_has_unique_ids_and_no_placeholder_left(site, warnings):
+    fence = (
+        "\n```python\nplot({0})\n```\n\n![Alt {0}](baked)\nCaption {0}.\n\n![Again](baked)\nMore.\n"
+    )
+    page = "# Title\n" + "".join(
+        f"\n{CONT}\n{fence.format(n)}\nText {n} with $x_{n}$.\n\n$$\n\\frac{{1}}{{{n}}}\n$$\n"
+        for n in range(1, 6)
+    ).replace(f"\n{CONT}\n", "", 1)
+    site.page(page)
+    site.bake()
+    html = site.render()
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == 10
+    assert len(set(ids)) == 10
+    assert html.count("<figure ") == html.count("<figcaption>") == 10
+    assert html.count('class="lit-output"') == 5
+    assert html.count("<math") == 10
+    for placeholder in ("\x02", "\x03", "wzxhzdk", "klzzwxh", "(baked", 'src="baked'):
+        assert placeholder not in html
+    assert warnings.messages == []
+
+
+def test_block_without_output_shows_none(site):
+    site.page("```python\nx = 1\n```\n")
+    site.bake(texts={1: ""})
+    assert "lit-" not in site.render()
+
+
+def test_output_is_shown_as_it_was_printed(site):
+    site.page("```python\nx\n```\n")
+    printed = "<b> & 'a' \"b\"\n\n  indented\n# no heading\n*no emphasis* $no maths$ [[chapters]]\n"
+    site.bake(texts={1: printed})
+    html = site.render()
+    (pre,) = [e for e in tree(html).iter("pre") if e.get("tabindex")]
+    assert "".join(pre.itertext()) == printed
+    assert 'aria-label="Output of block 1"' in html
+
+
+def test_front_matter_tabs_line_ends_and_lone_spaces_do_not_hide_the_page(site, warnings):
+    path = site.page("")
+    text = "---\ntitle: x\n---\n\n# T\n   \n```python\nif x:\n\ty = 1\n```\n  \nEnd.\n"
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    site.bake()
+    assert "out 1" in site.render()
+    assert warnings.messages == []
+
+
+def test_pages_with_equal_blocks_get_their_own_outputs(site):
+    for name in ("one", "part/two"):
+        site.page(f"# {name}\n\n```python\nx\n```\n", name)
+    site.bake("one", texts={1: "of one\n"})
+    site.bake("part/two", texts={1: "of two\n"})
+    assert "of one" in site.render("one")
+    assert "of two" in site.render("part/two")
+
+
+def test_store_elsewhere_is_an_option(site, tmp_path):
+    site.page("```python\nx\n```\n")
+    site.store = Store(tmp_path / "elsewhere")
+    site.bake()
+    text = (site.docs / "page.md").read_text()
+    options = {"docs": str(site.docs), "store": str(tmp_path / "elsewhere")}
+    markdown = Markdown(
+        extensions=["fenced_code", "literate"], extension_configs={"literate": options}
+    )
+    assert "out 1" in markdown.convert(text)
+
+
+def test_one_renderer_can_convert_page_after_page(site):
+    literate = {"docs": str(site.docs)}
+    markdown = Markdown(
+        extensions=[*EXTENSIONS, "literate"], extension_configs={**CONFIGS, "literate": literate}
+    )
+    for name in ("one", "two"):
+        site.page(f"# {name}\n" + BODY, name)
+        site.bake(name, texts={1: f"of {name}\n"})
+    for name in ("one", "two"):
+        html = markdown.reset().convert((site.docs / f"{name}.md").read_text())
+        assert f"of {name}" in html
+        assert html.count("<figure") == 1
+
+
+# Figures
+
+
+def test_alt_text_and_caption_keep_what_markdown_makes_of_them(site):
+    site.page(
+        '```python\nx\n```\n\n![R&D: a < b, *h* in `tanh`, "q"](baked)\n'
+        "**Claim.** See [this](https://example.org), $x^2$.\n\n![Plain](baked) Other *caption*\n"
+    )
+    site.bake()
+    html = site.render()
+    assert 'aria-label="R&amp;D: a &lt; b, *h* in tanh, &quot;q&quot;"' in html
+    assert '<figcaption><strong>Claim.</strong> See <a href="https://example.org">this</a>' in html
+    assert "<figcaption>Other <em>caption</em></figcaption>" in html
+    figures = list(tree(html).iter("figure"))
+    assert ["data-search-exclude" in figure.attrib for figure in figures] == [True, True]
+
+
+def test_figure_not_compared_keeps_its_reason_to_itself(site):
+    site.page('```python\nx\n```\n\n![Alt](baked "not compared: chaotic") Caption\n')
+    site.bake()
+    assert "not compared" not in site.render()
+
+
+def test_ordinary_images_stay_images(site):
+    site.page("```python\nx\n```\n\n![Alt](photo.png) text\n")
+    site.bake()
+    html = site.render()
+    assert '<img alt="Alt" src="photo.png"' in html
+    assert "<figure" not in html
+
+
+# Maths
+
+
+def test_maths_becomes_mathml(site):
+    site.page(
+        "Inline $a < b$ and $1 - t^2$.\n\n"
+        "$$\n\\begin{aligned} a &= b \\\\ c &< d \\end{aligned}\n$$\n"
+    )
+    html = site.render()
+    root = tree(html)
+    first, _ = [e for e in root.iter("span") if e.get("class") == "lit-math"]
+    (display,) = [e for e in root.iter("div") if e.get("class") == "lit-math"]
+    assert "".join(first.itertext()).strip() == "a<b"
+    assert next(display.iter("math")).get("display") == "block"
+    assert display.get("tabindex") == "0"
+    assert display.get("aria-label", "").startswith("Formula: \\begin{aligned} a &= b")
+    assert [re.sub(r"\s", "", "".join(row.itertext())) for row in display.iter("mtr")] == [
+        "a=b",
+        "c<d",
+    ]
+    assert "\\(" not in html
+    assert "amp;lt" not in html
+
+
+def test_formula_that_is_not_latex_is_a_warning(site, warnings):
+    site.page("Text $\\nosuchcommand{x}$.\n")
+    site.render()
+    (message,) = warnings.messages
+    assert "\\nosuchcommand" in message
+    assert warnings.records[0].name == "mkdocs.plugins.literate"
+
+
+# Chapters
+
+CHAPTERS = """
+video = "VIDEO"
+length = 300
+[[chapters]]
+number = 1
+title = "Whole"
+start = 0
+page = "whole.md"
+[[chapters]]
+number = 2
+title = "Half"
+start = 100
+page = "half.md#here"
+[[chapters]]
+number = 3
+title = "None"
+start = 200
+"""
+
+
+@pytest.fixture
+def lecture(site: Site) -> Site:
+    site.page(BODY, "whole")
+    site.bake("whole")
+    site.page("```python\nx\n```\n", "half")
+    (site.docs / "chapters.toml").write_text(CHAPTERS)
+    return site
+
+
+def test_table_of_chapters_is_computed(lecture, warnings):
+    lecture.page("# Map\n\n[[chapters]]\n\nAfter.\n", "index")
+    rows = [
+        ["".join(cell.itertext()) for cell in row]
+        for row in tree(lecture.render("index")).iter("tr")
+    ]
+    assert rows == [
+        ["", "Chapter", "Starts at", "Notes"],
+        ["1", "Whole", "0:00", "1 blocks, 1 figures"],
+        ["2", "Half", "1:40", "being written"],
+        ["3", "None", "3:20", "to come"],
+    ]
+    assert 'href="half.md#here"' in lecture.render("index")
+    assert warnings.messages == []
+
+
+def test_page_that_cannot_be_read_is_being_written(lecture):
+    lecture.page("```python\nx\n", "whole")
+    lecture.page("[[chapters]]\n", "index")
+    assert "figures" not in lecture.render("index")
+
+
+def test_table_above_blocks_moves_no_output(lecture, warnings):
+    lecture.page("# T\n\n[[chapters]]\n" + BODY + "\n[[chapters]]\n", "index")
+    lecture.bake("index")
+    html = lecture.render("index")
+    assert html.count("<table>") == 2
+    kinds = [child.tag for child in tree(html)]
+    assert kinds == ["h1", "table", "div", "div", "figure", "p", "table"]
+    assert warnings.messages == []
+
+
+def test_name_of_the_table_in_a_fence_is_only_shown(lecture):
+    lecture.page("# T\n\n```text\n[[chapters]]\n```\n\n[[chapters]]\n", "index")
+    html = lecture.render("index")
+    assert html.count("<table>") == 1
+    assert html.count("[[chapters]]") == 1
+
+
+# Warnings, with page and line
+
+
+def told(site: Site, caplog: pytest.LogCaptureFixture, name: str = "page") -> list[str]:
+    html = site.render(name)
+    assert {record.name for record in caplog.records} <= {"mkdocs.plugins.literate"}
+    assert "(baked" not in html
+    return [message.removeprefix(f"{site.docs}/") for message in caplog.messages]
+
+
+def test_output_never_baked_is_a_warning_and_shown(site, warnings):
+    site.page("---\ntitle: x\n---\n\n# T\n\n```python\nx\n```\n")
+    assert told(site, warnings) == ["page.md:7: block 1 was never baked"]
+    assert "The output of this block is missing or outdated" in site.render()
+
+
+def test_outdated_output_is_a_warning_and_never_shown(site, warnings):
+    site.page(f"# T\n\n```python\nx\n```\n\n{CONT}\n\n```python\ny\n```\n")
+    site.bake()
+    site.page(f"# T\n\n```python\nx\n```\n\n{CONT}\n\n```python\nz\n```\n")
+    assert told(site, warnings) == [
+        "page.md:9: the output of block 2 is outdated: the code up to it has changed"
+    ]
+    html = site.render()
+    assert "out 1" in html
+    assert "out 2" not in html
+
+
+def test_damaged_output_is_a_warning(site, warnings):
+    site.page("```python\nx\n```\n")
+    site.bake()
+    (site.store.root / "page/01.txt").write_text("edited\n")
+    first, second = told(site, warnings)
+    assert "01.txt is not what was baked (damaged or edited by hand)" in first
+    assert second == "page.md:1: block 1 was never baked"
+    assert "edited" not in site.render()
+
+
+def test_figure_without_its_text_is_a_warning(site, warnings):
+    site.page("```python\nx\n```\n\n![Alt](baked) Caption\n")
+    site.bake()
+    site.page("```python\nx\n```\n\n![](baked) Caption\n")
+    (message,) = told(site, warnings)
+    assert message.startswith("page.md:1: the figure in line 5 has no alt text: ")
+
+
+def test_page_that_cannot_be_read_is_a_warning_with_the_files_line(site, warnings):
+    site.page("---\ntitle: x\n---\n\nText.\n\n```python\nx\n```\n\n```py\ny\n```\n")
+    site.render()
+    (message,) = warnings.messages
+    assert message.startswith(f"{site.docs}/page.md:11: expected the fence")
+
+
+def test_text_of_no_page_is_a_warning(site, warnings):
+    site.docs.mkdir()
+    options = {"docs": str(site.docs)}
+    markdown = Markdown(
+        extensions=["fenced_code", "literate"], extension_configs={"literate": options}
+    )
+    html = markdown.convert("```python\nx\n```\n")
+    assert "x" in html
+    (message,) = warnings.messages
+    assert f"is not (or more than once) in {site.docs}" in message
+
+
+def test_text_without_python_needs_no_file(site, warnings):
+    site.docs.mkdir()
+    options = {"docs": str(site.docs)}
+    markdown = Markdown(
+        extensions=["fenced_code", "literate"], extension_configs={"literate": options}
+    )
+    assert markdown.convert("Text.\n\n```text\nx\n```\n").startswith("<p>Text.</p>")
+    assert warnings.messages == []
+
+
+# Imports
+
+
+def test_rendering_loads_neither_torch_nor_matplotlib_nor_mkdocs(site):
+    site.page(BODY)
+    site.bake()
+    script = (
+        "import sys, pathlib, markdown\n"
+        f"text = pathlib.Path({str(site.docs / 'page.md')!r}).read_text()\n"
+        f"literate = {{'docs': {str(site.docs)!r}}}\n"
+        f"html = markdown.markdown(text, extensions={[*EXTENSIONS, 'literate']!r},\n"
+        f"    extension_configs={{**{CONFIGS!r}, 'literate': literate}})\n"
+        "assert '<figure' in html and '<math' in html, html\n"
+        "heavy = {'torch', 'matplotlib', 'numpy', 'makemore3', 'mkdocs', 'pytest'}\n"
+        "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def tree(html: str) -> ET.Element:
+    """The page as elements; markup that does not nest properly fails here."""
+    html = re.sub(r"<(input|br|hr|img)\b([^>]*?)/?>", r"<\1\2/>", html)
+    html = re.sub(r" (data-search-exclude|checked|open)(?=[ >])", r' \1=""', html)
+    html = re.sub(r' xmlns="[^"]*"', "", html)
+    return ET.fromstring(f"<page>{html.replace('&para;', '¶')}</page>")

@@ -1,0 +1,369 @@
+"""Running a chain under observation: what is kept, what is restored, how a failure is told."""
+
+import os
+import random
+import re
+import signal
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from literate.page import CONT, parse_page
+from literate.record import BlockOutputTooLong, BlockTimeout, Recorded, Recorder, active
+
+PATH = Path("docs/page.md")
+
+
+def page_of(*codes: str) -> str:
+    """A page whose blocks form one chain; block n begins at line 6n - 3 for one-line codes."""
+    return "".join(
+        f"{'Text.' if number == 0 else CONT}\n\n```python\n{textwrap.dedent(code).strip()}\n```\n\n"
+        for number, code in enumerate(codes)
+    )
+
+
+def run(*codes: str, **limits: float) -> dict[int, Recorded]:
+    recorder = recorder_of(*codes, **limits)
+    with recorder:
+        execute(recorder)
+    return recorder.recorded
+
+
+def recorder_of(*codes: str, **limits: float) -> Recorder:
+    (chain,) = parse_page(page_of(*codes), PATH).chains()
+    return Recorder(PATH, chain, **limits)  # type: ignore[arg-type]
+
+
+def execute(recorder: Recorder) -> None:
+    """As pytest-codeblocks does."""
+    exec(recorder.program, {"__MODULE__": "__main__"})
+
+
+def failure(*codes: str, **limits: float) -> tuple[BaseException, str]:
+    """The exception of a chain that fails, and its description."""
+    recorder = recorder_of(*codes, **limits)
+    with recorder:
+        try:
+            execute(recorder)
+        except BaseException as error:
+            return error, recorder.describe(error)
+    raise AssertionError("the chain did not fail")
+
+
+# What is kept
+
+
+def test_each_block_keeps_what_it_prints():
+    recorded = run("x = 1\nprint('one', x)", "x += 1", "print('three', x, end='')")
+    assert [recorded[n].text for n in (1, 2, 3)] == ["one 1\n", "", "three 2\n"]
+
+
+def test_everything_on_stdout_is_kept_and_nothing_of_stderr():
+    code = """
+        import sys
+        sys.stdout.write("written\\r\\n")
+        print("error", file=sys.stderr)
+        help(len)
+    """
+    text = run(code)[1].text
+    assert text.startswith("written\r\n")
+    assert "Return the number of items in a container." in text
+    assert "error" not in text
+
+
+def test_program_keeps_the_pages_line_numbers():
+    recorder = recorder_of("a = 1\nb = 2", "c = 3")
+    lines = recorder.program.split("\n")
+    assert lines[3:5] == ["a = 1", "b = 2"]
+    assert lines[10] == "c = 3"
+    assert page_of("a = 1\nb = 2", "c = 3").split("\n")[10] == "c = 3"
+
+
+def test_open_figures_are_kept_in_order_and_closed_after_their_block():
+    recorded = run(
+        """
+        from matplotlib import pyplot as plt
+        for title in ("first", "second"):
+            plt.figure()
+            plt.title(title)
+        """,
+        "assert plt.get_fignums() == []",
+        "plt.plot([1, 2])\nplt.close('all')",
+        "plt.figure(); plt.title('third')",
+    )
+    assert [len(recorded[n].figures) for n in (1, 2, 3, 4)] == [2, 0, 0, 1]
+    assert ">first</text>" in recorded[1].figures[0]
+    assert ">second</text>" in recorded[1].figures[1]
+
+
+def test_figures_repeat_byte_for_byte_whatever_the_readers_own_settings():
+    code = """
+        import numpy as np
+        from matplotlib import pyplot as plt
+        fig, ax = plt.subplots()
+        ax.plot(np.linspace(0, 1), label="line")
+        ax.imshow(np.eye(3))
+        ax.legend()
+    """
+    first = run(code)[1].figures
+    with mpl.rc_context({"lines.linewidth": 9, "font.size": 30, "savefig.dpi": 10}):
+        assert run(code)[1].figures == first
+
+
+def test_active_is_the_recorder_that_runs():
+    outer, inner = recorder_of("x = 1"), recorder_of("y = 2")
+    with outer:
+        with inner:
+            assert active() is inner
+        assert active() is outer
+
+
+# A clean slate afterwards
+
+CHANGES = """
+    import os, random, sys, warnings
+    import numpy as np
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+    os.chdir("/")
+    os.environ["LITERATE_NEW"] = "1"
+    os.environ["LITERATE_KEPT"] = "changed"
+    del os.environ["LITERATE_DELETED"]
+    random.seed(1)
+    np.random.seed(1)
+    sys.path.insert(0, "/nowhere")
+    mpl.rcParams["font.size"] = 50
+    warnings.simplefilter("ignore")
+    plt.figure()
+    sys.stdout = None
+"""
+
+
+@pytest.mark.parametrize("ending", ["", "raise ValueError", "import sys; sys.exit(1)", "1 +"])
+def test_process_is_as_before_after_success_and_after_failure(ending, monkeypatch):
+    monkeypatch.setenv("LITERATE_KEPT", "before")
+    monkeypatch.setenv("LITERATE_DELETED", "before")
+    plt.close("all")
+
+    def state() -> tuple[object, ...]:
+        return (
+            Path.cwd(),
+            dict(os.environ),
+            random.getstate(),
+            np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]
+            list(sys.path),
+            sys.stdout,
+            dict(mpl.rcParams),
+            list(warnings.filters),
+            plt.get_fignums(),
+            signal.getsignal(signal.SIGALRM),
+            signal.getitimer(signal.ITIMER_REAL),
+            sys.gettrace(),
+        )
+
+    before = state()
+    try:
+        run(CHANGES, ending or "x = 1")
+    except (ValueError, SystemExit, SyntaxError):
+        assert ending
+    assert state() == before
+
+
+def test_figures_left_open_by_a_failing_block_do_not_leak():
+    failure("from matplotlib import pyplot as plt\nplt.figure()\nraise ValueError")
+    assert run("from matplotlib import pyplot as plt\nprint(plt.get_fignums())")[1].text == "[]\n"
+
+
+# Failures
+
+
+def test_failure_names_page_line_exception_and_shows_the_block():
+    _, message = failure("a = 1", "b = 2\na / 0\nc = 3")
+    assert message == "\n".join(
+        [
+            "docs/page.md:11: ZeroDivisionError: division by zero",
+            "",
+            "block 2:",
+            "    10  b = 2",
+            ">   11  a / 0",
+            "    12  c = 3",
+        ]
+    )
+
+
+def test_failure_in_a_library_names_the_frame_below():
+    _, message = failure("import json\njson.loads('{')")
+    assert message.startswith("docs/page.md:5: json.decoder.JSONDecodeError: ")
+    assert "\n>    5  json.loads('{')\n" in message
+    below = message.partition("raised below it:\n")[2]
+    assert re.search(r"^  \S+/json/decoder.py:\d+ in raw_decode: ", below, re.M)
+    assert "pytest_codeblocks" not in message
+    assert "record.py" not in message
+
+
+def test_failure_in_a_function_of_an_earlier_block_shows_it_and_who_called():
+    _, message = failure("def f(x):\n    return 1 / x", "y = 0", "f(y)")
+    assert message.startswith("docs/page.md:5: ZeroDivisionError: division by zero\n\nblock 1:\n")
+    assert ">    5      return 1 / x\n" in message
+    assert "called from:\n  docs/page.md:17: f(y)" in message
+
+
+def test_endless_recursion_is_told_briefly():
+    _, message = failure("def f():\n    f()", "f()")
+    assert message.startswith("docs/page.md:5: RecursionError: ")
+    assert message.count("docs/page.md:") == 3
+
+
+def test_notes_and_messages_of_several_lines_are_kept():
+    _, message = failure("error = ValueError('one\\ntwo')\nerror.add_note('three')\nraise error")
+    assert message.startswith("docs/page.md:6: ValueError: one\ntwo\nthree\n")
+
+
+def test_failure_shows_what_was_printed_before():
+    _, message = failure("print('so far')\n1 / 0")
+    assert message.endswith("printed before:\nso far")
+
+
+SYNTAX_ERRORS = {
+    "cut off": ("x = 1\ny = (", 5, r"SyntaxError: '\(' was never closed"),
+    "nonsense": ("x = = 1", 4, "SyntaxError: invalid syntax"),
+    "indented": ("  x = 1\n  y = (1\ny", 4, "IndentationError: unexpected indent"),
+    "no body": ("if x:", 4, "IndentationError: expected an indented block"),
+    "goes on in the next block": ("x = 1 + \\", 4, "SyntaxError: unexpected EOF"),
+    "text goes on in the next block": ("x = '''", 4, "SyntaxError: unterminated triple-quoted"),
+    "late import": ("from __future__ import annotations", 4, "SyntaxError: from __future__"),
+}
+
+
+@pytest.mark.parametrize(("code", "line", "message"), SYNTAX_ERRORS.values(), ids=SYNTAX_ERRORS)
+def test_block_that_is_not_python_is_located(code, line, message):
+    text = f"Text.\n\n```python\n{code}\n```\n\n{CONT}\n\n```python\n'''\n```\n"
+    (chain,) = parse_page(text.replace("\n'''\n", "\ny = 2\n"), PATH).chains()
+    recorder = Recorder(PATH, chain)
+    with recorder:
+        with pytest.raises(SyntaxError) as caught:
+            execute(recorder)
+        told = recorder.describe(caught.value)
+    assert re.match(rf"docs/page.md:{line}: {message}", told)
+    assert f"\n> {line:4}  " in told
+
+
+def test_two_halves_of_a_string_do_not_hide_the_blocks_between():
+    error, message = failure("x = '''", "print('never seen')", "'''")
+    assert isinstance(error, SyntaxError)
+    assert message.startswith("docs/page.md:4: SyntaxError: unterminated triple-quoted string")
+
+
+def test_syntax_error_of_code_that_a_block_executes_is_located_in_the_page():
+    _, message = failure("x = 1", "x = 2\nexec('1 +')")
+    assert message.startswith("docs/page.md:11: SyntaxError: invalid syntax")
+    assert "block 2:" in message
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import sys\nsys.exit(3)", "SystemExit: 3"),
+        ("x = 1\nraise SystemExit('stop')", "SystemExit: stop"),
+        ("x = 1\nexit()", "SystemExit: None"),
+    ],
+)
+def test_exit_is_a_failure_like_any_other(code, told):
+    _, message = failure(code)
+    assert message.startswith(f"docs/page.md:5: {told}\n")
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("while True:\n    pass", id="loop"),
+        pytest.param("import time\ntime.sleep(60)", id="sleep"),
+        pytest.param(
+            "while True:\n    try:\n        time.sleep(60)\n    except Exception:\n        pass",
+            id="except Exception",
+        ),
+        pytest.param(
+            "try:\n    while True:\n        pass\nfinally:\n    print('cleaned up')", id="finally"
+        ),
+    ],
+)
+def test_block_that_hangs_is_stopped(code):
+    started = time.monotonic()
+    error, message = failure("import time\n" + code, time_limit=0.2)
+    assert time.monotonic() - started < 30
+    assert isinstance(error, BlockTimeout)
+    assert "BlockTimeout: the block ran longer than 0.2 s" in message.split("\n")[0]
+    assert re.search(r"^> +\d+  ", message, re.M)
+
+
+@pytest.mark.parametrize("clause", ["except Exception", "except"])
+def test_block_that_outlives_its_time_limit_does_not_pass(clause):
+    error, message = failure(
+        f"import time\ntry:\n    time.sleep(60)\n{clause}:\n    print('went on')", time_limit=0.1
+    )
+    assert isinstance(error, BlockTimeout)
+    assert message.split("\n")[0].endswith("BlockTimeout: the block ran longer than 0.1 s")
+
+
+def test_block_that_swallows_the_time_limit_in_a_loop_is_stopped_all_the_same():
+    error, message = failure(
+        "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except:\n        pass",
+        time_limit=0.1,
+    )
+    assert isinstance(error, BlockTimeout)
+    assert message.startswith("docs/page.md:8: literate.record.BlockTimeout: ")
+    assert sys.gettrace() is None
+
+
+def test_time_limit_is_each_blocks_own():
+    codes = ["import time\ntime.sleep(0.25)"] * 3
+    assert len(run(*codes, time_limit=0.6)) == 3
+
+
+def test_block_that_prints_too_much_is_stopped_while_it_prints():
+    code = "n = 0\nwhile True:\n    print('x' * 99)\n    n += 1"
+    error, message = failure(code, output_limit=100_000)
+    assert isinstance(error, BlockOutputTooLong)
+    assert message.startswith(
+        "docs/page.md:6: literate.record.BlockOutputTooLong: expected at most 100,000 characters "
+        "of output, the block printed more: print a summary"
+    )
+    assert len(message) < 3000
+
+
+def test_ten_megabytes_in_one_piece_are_refused_by_default():
+    error, message = failure("print('x' * 10_000_000)")
+    assert isinstance(error, BlockOutputTooLong)
+    assert len(message) < 1000
+
+
+def test_exactly_the_limit_is_accepted():
+    assert len(run("print('x' * 99)", output_limit=100)[1].text) == 100
+
+
+def test_figure_that_is_too_large_is_refused_with_its_size():
+    code = """
+        import numpy as np
+        from matplotlib import pyplot as plt
+        plt.figure()
+        rng = np.random.default_rng(0)
+        plt.scatter(*rng.random((2, 3000)))
+    """
+    error, message = failure(code)
+    assert isinstance(error, BlockOutputTooLong)
+    assert re.search(
+        r"expected figures of at most 60,000 bytes, figure 1 of block 1 has \d{2,3},\d{3}: "
+        "reduce the data before drawing",
+        message,
+    )
+    assert plt.get_fignums() == []

@@ -1,0 +1,126 @@
+"""The real pages and the README, checked by `literate.lint` against what was baked."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from markdown import Markdown
+from mkdocs.config import load_config
+
+from literate import lint
+from literate.chapters import Lecture, read_chapters
+from literate.page import Page, PageError, read_page
+from literate.store import Baked, Problem, Store, StoreError, page_name
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+STORE = Store(DOCS / "baked")
+PAGES = sorted(DOCS.rglob("*.md"))
+
+STARTS = [
+    *[0, 82, 259, 779, 1673, 2440, 3787, 3890, 4450],
+    *[4715, 5211, 5454, 5527, 5775, 5995, 6364, 6694],
+]
+"""The seconds at which the lecture's 17 chapters start, from the video's own table."""
+
+
+def numbers(path: Path) -> list[Problem]:
+    try:
+        baked = STORE.read(page_name(path, DOCS)) if path in PAGES else None
+    except StoreError as error:
+        return [Problem(1, str(error))]
+    return lint.numbers(page(path), baked or Baked())
+
+
+def times(path: Path) -> list[Problem]:
+    return lint.times(page(path), lecture(), _below_docs(path))
+
+
+def figures(path: Path) -> list[Problem]:
+    return lint.figures(page(path))
+
+
+def headings(path: Path) -> list[Problem]:
+    return lint.headings(page(path), render)
+
+
+def fences(path: Path) -> list[Problem]:
+    return lint.fences(page(path), render)
+
+
+def front_matter(path: Path) -> list[Problem]:
+    return lint.front_matter(page(path))
+
+
+def anchors(path: Path) -> list[Problem]:
+    return lint.anchors(page(path), lecture(), _below_docs(path), render)
+
+
+def baked(path: Path) -> list[Problem]:
+    problems = STORE.problems(page(path), page_name(path, DOCS))
+    remedy = f": `pytest --bake {path.relative_to(ROOT)}` writes the page's outputs anew"
+    return [Problem(problem.line, problem.message + remedy) for problem in problems]
+
+
+Check = Callable[[Path], list[Problem]]
+OF_EVERY_PAGE: list[Check] = [numbers, times, figures, headings, fences]
+OF_PAGES_IN_DOCS: list[Check] = [front_matter, anchors, baked]
+CASES = [
+    pytest.param(path, check, id=f"{path.relative_to(ROOT).as_posix()}-{check.__name__}")
+    for path in [README, *PAGES]
+    for check in [*OF_EVERY_PAGE, *(OF_PAGES_IN_DOCS if path in PAGES else [])]
+]
+
+
+@pytest.mark.parametrize(("path", "check"), CASES)
+def test_page(path: Path, check: Check):
+    try:
+        problems = check(path)
+    except PageError as error:
+        pytest.fail(str(error), pytrace=False)
+    if problems:
+        shown = path.relative_to(ROOT)
+        lines = [f"{shown}:{problem.line}: {problem.message}" for problem in problems]
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+def test_every_folder_of_outputs_belongs_to_a_page():
+    orphans = STORE.orphans(page_name(path, DOCS) for path in PAGES)
+    assert orphans == [], f"remove from {STORE.root.relative_to(ROOT)}, or bake again: {orphans}"
+
+
+def test_chapters_are_the_lectures():
+    assert [chapter.start for chapter in lecture().chapters] == STARTS
+    assert lecture().video == "P6sfmUTpUmc"
+    assert lecture().chapters[-1].end == 6957
+
+
+@pytest.mark.parametrize("chapter", read_chapters(DOCS / "chapters.toml").chapters, ids=str)
+def test_page_of_a_chapter_exists(chapter):
+    assert not chapter.page or (DOCS / chapter.page.partition("#")[0]) in PAGES
+
+
+@cache
+def page(path: Path) -> Page:
+    return read_page(path)
+
+
+@cache
+def lecture() -> Lecture:
+    return read_chapters(DOCS / "chapters.toml")
+
+
+@cache
+def render(text: str) -> str:
+    """The page as the site's own extensions make it, without the outputs."""
+    site = load_config(str(ROOT / "mkdocs.yml"))
+    extensions = [name for name in site.markdown_extensions if name != "literate"]
+    named = {**site.mdx_configs["pymdownx.highlight"], "pygments_lang_class": True}
+    configs = {**site.mdx_configs, "pymdownx.highlight": named}
+    return Markdown(extensions=extensions, extension_configs=configs).convert(text)
+
+
+def _below_docs(path: Path) -> str:
+    return path.relative_to(DOCS).as_posix() if path in PAGES else ""
