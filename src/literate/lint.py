@@ -4,6 +4,7 @@ Each check takes a parsed page and returns what is wrong with it, line by line. 
 anything. What they cannot see is said in the contributing guide.
 """
 
+import contextlib
 import io
 import re
 import tokenize
@@ -159,11 +160,12 @@ def _plain(text: str) -> str:
 
 
 def _literals(code: str) -> Iterator[Decimal]:
-    for token in tokenize.generate_tokens(io.StringIO(code).readline):
-        if token.type == tokenize.NUMBER and re.fullmatch(
-            r"[\d._]+(?:[eE][-+]?\d+)?", token.string
-        ):
-            yield Decimal(token.string.replace("_", ""))
+    with contextlib.suppress(tokenize.TokenError, SyntaxError):  # the test run tells of these
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            if token.type == tokenize.NUMBER and re.fullmatch(
+                r"[\d._]+(?:[eE][-+]?\d+)?", token.string
+            ):
+                yield Decimal(token.string.replace("_", ""))
 
 
 def _svg_text(svg: str) -> str:

@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection(session: pytest.Session) -> None:
     """Refuse to bake from other inputs than the project's, before anything runs."""
-    session.config.stash[_SESSION].refuse_baking_from_other_inputs()
+    session.config.stash[_SESSION].refuse_other_inputs()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -143,7 +143,7 @@ class _Session:
     def inputs(self) -> dict[str, str]:
         return dict(self.config.hook.pytest_literate_inputs() or {})
 
-    def refuse_baking_from_other_inputs(self) -> None:
+    def refuse_other_inputs(self) -> None:
         expected = dict(line.split(maxsplit=1) for line in self.config.getini("literate_inputs"))
         if self.bake and expected and self.inputs != expected:
             raise pytest.UsageError(
@@ -156,8 +156,6 @@ class _Session:
         assert item.obj is not None
         chain = next(c for c in page.chains() if c[0].first_line == item.obj.lineno)
         shown = page.path.relative_to(self.config.rootpath)
-        if self.bake:
-            self.refuse_other_inputs(page)
         recorder = Recorder(shown, chain, time_limit=self.time_limit)
         with recorder:
             try:
@@ -205,20 +203,6 @@ class _Session:
             found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
             raise BlockError("\n\n".join(found))
         self.counts["compared" if same_inputs else "not compared"] += len(chain)
-
-    def refuse_other_inputs(self, page: Page) -> None:
-        name = page_name(page.path, self.docs)
-        try:
-            before = self.store.read(name)
-        except StoreError:
-            return
-        if before and before.inputs and dict(before.inputs) != self.inputs:
-            raise BlockError(
-                f"{page.path.relative_to(self.config.rootpath)}: its outputs were baked from "
-                f"{_pairs(before.inputs)}, this run has {_pairs(self.inputs)}. Bake with the "
-                "same inputs; to change them for good, remove "
-                f"{self.store.root.relative_to(self.config.rootpath) / name} first."
-            )
 
     def write(self, page: Page, outputs: dict[int, Output]) -> None:
         name = page_name(page.path, self.docs)

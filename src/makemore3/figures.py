@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from torch import Tensor
 
@@ -342,6 +343,118 @@ def plot_nonlinearities(
     return axes
 
 
+def plot_draws(
+    draws: Mapping[str, Sequence[float]],
+    *,
+    ylabel: str,
+    reference: tuple[str, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw repeated measurements of one number as dots, a column for each way of measuring.
+
+    Args:
+        draws: The measurements by the name of their column.
+        ylabel: What was measured, with its unit if it has one.
+        reference: Name and height of a line across, such as the value without noise.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If a column is empty or has a number that is not finite.
+
+    Source:
+        Lecture [50:59](https://youtu.be/P6sfmUTpUmc?t=3059).
+    """
+    ax = ax or _figure().subplots()
+    for index, (name, values) in enumerate(draws.items()):
+        if not len(values) or not all(map(math.isfinite, values)):
+            raise ValueError(f"plot_draws expects finite numbers, got {name!r} with {list(values)}")
+        spread = np.linspace(-0.3, 0.3, len(values)) if len(values) > 1 else [0]
+        ax.plot(index + np.asarray(spread), values, "C0", ls="", marker="o", ms=3)
+    if reference is not None:
+        label, height = reference
+        ax.axhline(height, color=rcParams["text.color"], linestyle=":", label=label)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+    ax.set_xticks(range(len(draws)), list(draws))
+    ax.set(ylabel=ylabel, xlim=(-0.5, len(draws) - 0.5))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    return ax
+
+
+def plot_running(
+    estimates: Mapping[str, Sequence[float]],
+    target: float,
+    *,
+    every: int = 1,
+    ylabel: str,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw running estimates over the batches they have seen, and the value they estimate.
+
+    Args:
+        estimates: One estimate after each batch, by the name of the estimate.
+        target: The value to be estimated, drawn as a line across.
+        every: Draw one batch out of this many; a figure of all would be large.
+        ylabel: What is estimated, with its unit if it has one.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If an estimate has fewer batches than `every`.
+
+    Source:
+        Lecture [58:06](https://youtu.be/P6sfmUTpUmc?t=3486), and
+        [1:12:31](https://youtu.be/P6sfmUTpUmc?t=4351) for the noise.
+    """
+    ax = ax or _figure().subplots()
+    for index, (name, values) in enumerate(estimates.items()):
+        batches = range(every, len(values) + 1, every)
+        if not batches:
+            raise ValueError(
+                f"plot_running expects at least {every} batches, got {name!r} with {len(values)}"
+            )
+        ax.plot(batches, [values[n - 1] for n in batches], f"C{index}", label=name)
+    ax.axhline(target, color=rcParams["text.color"], linestyle=":", label="all examples")
+    ax.set(xlabel="batches seen", ylabel=ylabel)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(FuncFormatter(_number))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+    return ax
+
+
+def plot_batch_norm(num_features: int, *, momentum: float, ax: Axes | None = None) -> Axes:
+    """Draw what goes where in a batch norm layer, in training and in `eval` mode.
+
+    Args:
+        num_features: Features of each row.
+        momentum: Weight of the new batch in the running statistics.
+        ax: Where to draw; `None` makes a new figure.
+
+    Source:
+        Lecture [1:03:33](https://youtu.be/P6sfmUTpUmc?t=3813).
+    """
+    ax = ax or _figure(height=1.2).subplots()
+    ax.set(xlim=(0, 10), ylim=(0, 10))
+    ax.axis("off")
+    inputs = _box(ax, (1.7, 9.2), f"input\n(N, {num_features})")
+    normalise = _box(ax, (1.7, 6.4), "subtract mean\ndivide by std")
+    scale = _box(ax, (1.7, 3.6), "times gamma\nplus beta")
+    output = _box(ax, (1.7, 0.8), f"output\n(N, {num_features})")
+    batch = _box(ax, (7.8, 9.2), "mean and variance\nof the batch", "C1")
+    running = _box(ax, (7.8, 6.4), f"running mean, variance\nbuffers, ({num_features},) each", "C2")
+    learned = _box(ax, (7.8, 3.6), f"gamma, beta\nparameters, ({num_features},) each", "C3")
+    for start, end in pairwise((inputs, normalise, scale, output)):
+        _arrow(ax, start, end, "C0")
+    _arrow(ax, inputs, batch, "C1")
+    _arrow(ax, batch, normalise, "C1")
+    _arrow(ax, batch, running, "C1")
+    _arrow(ax, running, normalise, "C2")
+    _arrow(ax, learned, scale, "C3")
+    ax.text(4.1, 8.0, "training", ha="right", va="center")
+    ax.text(4.5, 5.7, "eval", ha="center", va="center")
+    ax.text(7.95, 7.8, f"momentum\n{momentum:g}", va="center")
+    return ax
+
+
 def _figure(height: float = 1.0) -> Figure:
     """Make a figure of the usual width, and of a multiple of the usual height."""
     width, usual_height = rcParams["figure.figsize"]
@@ -357,6 +470,24 @@ def _log_spaced_bins(steps: int, per_decade: int = 20) -> list[slice]:
     count = math.ceil(per_decade * math.log10(steps + 1)) + 1
     edges = np.unique(np.geomspace(1, steps + 1, count).round().astype(int)) - 1
     return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def _box(ax: Axes, center: tuple[float, float], text: str, color: str = "C0") -> Annotation:
+    frame = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": color}
+    return ax.annotate(text, center, ha="center", va="center", bbox=frame)
+
+
+def _arrow(ax: Axes, start: Annotation, end: Annotation, color: str) -> None:
+    """Draw an arrow from the frame of one box to that of another."""
+    style = {
+        "arrowstyle": "->",
+        "color": color,
+        "patchA": start.get_bbox_patch(),
+        "patchB": end.get_bbox_patch(),
+        "shrinkA": 1,
+        "shrinkB": 1,
+    }
+    ax.annotate("", end.xy, start.xy, arrowprops=style)
 
 
 def _draw_uniform_loss(ax: Axes, loss: float) -> None:

@@ -51,6 +51,8 @@ PUBLISHED = (
     Published("kaiming, step 0", "loss", "3.3179", "0.0001", "re-run", 2365),
     Published("batch-norm, step 0", "parameters", "12,297", "0", "re-run", 2845),
     Published("batch-norm, step 0", "loss", "3.3147", "0.0001", "re-run", 2845, "with b1"),
+    Published("batch-norm-no-bias, step 0", "parameters", "12,097", "0", "notebook", 3746),
+    Published("batch-norm-no-bias, step 0", "loss", "3.3239", "0.0001", "notebook", 3746),
     Published("as-written, trained", "train loss", "2.1245", "0.01", "notebook", 751, _CHAOTIC),
     Published("as-written, trained", "dev loss", "2.1682", "0.01", "notebook", 751, _CHAOTIC),
     Published("softmax-fixed, trained", "train loss", "2.07", "0.01", "notebook", 745),
@@ -61,5 +63,7 @@ PUBLISHED = (
     Published("tanh-fixed, trained", "dev loss", "2.1027", "0.0001", "notebook", 1585),
     Published("kaiming, trained", "train loss", "2.0377", "0.0001", "notebook", 2408),
     Published("kaiming, trained", "dev loss", "2.1070", "0.0001", "notebook", 2408, "said: 2.10"),
+    Published("batch-norm-no-bias, trained", "train loss", "2.0674", "0.0001", "notebook", 3644),
+    Published("batch-norm-no-bias, trained", "dev loss", "2.1057", "0.0001", "notebook", 3644),
 )
 """Everything published about the runs so far, in the lecture's order run by run."""

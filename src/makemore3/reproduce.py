@@ -45,7 +45,7 @@ def _whole_run(dataset: Dataset, *, stage: Stage) -> dict[str, float]:
 
 LONG_RUNS: dict[str, Measure] = {
     f"{name}, trained": partial(_whole_run, stage=STAGES[name])
-    for name in ("as-written", "softmax-fixed", "tanh-fixed", "kaiming")
+    for name in ("as-written", "softmax-fixed", "tanh-fixed", "kaiming", "batch-norm-no-bias")
 }
 """Runs of 200,000 steps, one or two minutes each."""
 

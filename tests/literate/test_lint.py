@@ -161,6 +161,11 @@ def test_literals_of_the_code_are_known_with_either_sign_and_nothing_else_of_it(
     assert unknown(prose, code=code) == ["0.3", "0.2", "0.4"]
 
 
+@pytest.mark.parametrize("code", ["x = 0.97\ny = (", "x = 0.97\n  y = 1\n z", "x = 0.97\ny = '"])
+def test_code_that_is_not_python_is_left_to_the_test_run(code):
+    assert unknown("It is 0.3.", code=code) == ["0.3"]
+
+
 @given(st.decimals(0, 1000, places=4, allow_nan=False), st.integers(0, 3))
 def test_every_rounding_of_a_printed_number_is_known(value, places):
     assert unknown(f"It is {value:.{places}f}.", printed=f"x {value}\n") == []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from markdown import markdown
 from matplotlib import pyplot as plt  # here, as pytester forgets what its runs import
 
 from literate.page import CONT
@@ -140,6 +141,31 @@ def test_chains_of_a_page_do_not_see_each_other_and_are_baked_together(project):
     assert [project.output(number) for number in (1, 2, 3)] == ["", "1\n", "False\n"]
     project.page(text.replace("x = 1", "x = 2"))
     project.run().assert_outcomes(passed=1, failed=1)
+
+
+@pytest.mark.parametrize("head", ["!!! note", "??? note", '=== "Tab"', "1. Item", "- Item"])
+def test_block_inside_an_element_runs_with_its_blank_lines(project, head):
+    code = "print('''one\n\n  two''')\n\n1 / 0"
+    fence = "\n".join(f"    {line}".rstrip() for line in f"```python\n{code}\n```".split("\n"))
+    project.page(f"{head}\n\n{fence}\n")
+    assert "docs/page.md:8: ZeroDivisionError" in project.told("--bake")
+    project.page(f"{head}\n\n{fence}\n".replace("1 / 0", "pass"))
+    project.bake()
+    assert project.output(1) == "one\n\n  two\n"
+
+
+def test_what_was_baked_is_what_a_reader_sees(project):
+    text = blocks("print(1 < 2)", PLOT.format(y=1)) + FIGURE
+    project.page(text)
+    project.bake()
+    html = markdown(
+        text,
+        extensions=["pymdownx.superfences", "literate"],
+        extension_configs={"literate": {"docs": str(project.path / "docs")}},
+    )
+    assert "<code>True\n</code>" in html
+    assert '<svg role="img" aria-label="Alt text"' in html
+    assert "<figcaption>Caption</figcaption>" in html
 
 
 def test_page_outside_the_docs_is_executed_but_not_recorded(project):
@@ -469,14 +495,17 @@ def test_baking_a_part_of_a_page_writes_nothing_and_says_so(project):
 
 
 def test_baking_from_other_inputs_is_refused_before_anything_runs(project):
+    project.pytester.makeini(
+        "[pytest]\naddopts = --codeblocks\ntestpaths = docs\nliterate_inputs = names one\n"
+    )
     project.page(blocks("print(1)"))
     project.bake()
     before = project.files()
     project.inputs(names="two")
     project.page(blocks("open('ran', 'w').close()"))
-    told = project.told("--bake")
-    assert "docs/page.md: its outputs were baked from names one, this run has names two." in told
-    assert "remove docs/baked/page first" in told
+    result = project.run("--bake")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--bake expects names one, this run has names two:*"])
     assert not (project.path / "ran").exists()
     assert project.files() == before
 

@@ -4,7 +4,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -21,19 +21,22 @@ from matplotlib.colors import same_color, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from torch.nn import functional as F
 
 from makemore3 import figures
 from makemore3.diagnostics import saturation
 from makemore3.figures import (
+    plot_batch_norm,
     plot_by_layer,
+    plot_draws,
     plot_histogram,
     plot_histograms,
     plot_loss,
     plot_loss_against_scale,
     plot_nonlinearities,
     plot_probabilities,
+    plot_running,
     plot_saturation_map,
     plot_saturation_maps,
 )
@@ -350,6 +353,89 @@ def test_layers_that_cannot_be_on_a_logarithmic_axis_are_refused(numbers):
         plot_by_layer({"fine": [1.0], "odd": numbers}, ylabel="std")
 
 
+# --- Batch norm ------------------------------------------------------------------------------
+
+
+def test_draws_stand_in_a_column_of_their_own():
+    draws = {"batch of 4": [0.1, 0.5, 0.3], "batch of 32": [0.25], "batch of 256": [0.3, 0.2]}
+    ax = plot_draws(draws, ylabel="probability", reference=("all", 0.25))
+    *columns, across = ax.lines
+    assert [points(column)[1].tolist() for column in columns] == list(draws.values())
+    for index, column in enumerate(columns):
+        x = points(column)[0]
+        assert abs(x.mean() - index) < 1e-9
+        assert (abs(x - index) < 0.5).all()
+        assert (column.get_linestyle(), column.get_marker()) == ("None", "o")
+    assert set(points(across)[1].tolist()) == {0.25}
+    assert legend(ax) == ["all"]
+    assert tick_texts(ax.xaxis) == list(draws)
+    assert ax.get_ylabel() == "probability"
+
+
+def test_draws_need_no_reference():
+    ax = plot_draws({"one": [1.0, 2.0]}, ylabel="loss (nats)")
+    assert len(ax.lines) == 1
+    assert legend(ax) == []
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan], [math.inf]])
+def test_draws_that_are_no_numbers_are_refused(values: list[float]):
+    with pytest.raises(ValueError, match="plot_draws expects finite numbers, got 'odd' with"):
+        plot_draws({"fine": [1.0], "odd": values}, ylabel="loss")
+
+
+def test_running_estimates_are_drawn_at_the_batches_they_have_seen():
+    estimates = {"fast": [float(n) for n in range(1, 101)], "slow": [0.0] * 100}
+    ax = plot_running(estimates, 50.0, every=25, ylabel="running mean")
+    for name, values in {"fast": [25, 50, 75, 100], "slow": [0, 0, 0, 0]}.items():
+        x, y = points(lines(ax)[name])
+        assert x.tolist() == [25, 50, 75, 100]
+        assert y.tolist() == values
+    assert set(points(lines(ax)["all examples"])[1].tolist()) == {50}
+    assert legend(ax) == ["fast", "slow", "all examples"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("batches seen", "running mean")
+
+
+def test_running_estimates_of_too_few_batches_are_refused():
+    with pytest.raises(ValueError, match="at least 25 batches, got 'short' with 24"):
+        plot_running({"short": [0.0] * 24}, 1.0, every=25, ylabel="mean")
+
+
+def test_batch_norm_diagram_has_a_way_for_training_and_one_for_eval():
+    ax = plot_batch_norm(200, momentum=0.001)
+    texts = {text.get_text(): text for text in ax.texts if text.get_text()}
+    assert {"training", "eval", "momentum\n0.001"} <= texts.keys()
+    boxes = {name: text for name, text in texts.items() if text.get_bbox_patch()}
+    arrows = [text for text in ax.texts if isinstance(text, Annotation) and text.arrow_patch]
+    places = {box.get_position(): name.split("\n")[0] for name, box in boxes.items()}
+    ways = {(places[arrow.get_position()], places[arrow.xy]) for arrow in arrows}
+    assert ways == {
+        ("input", "subtract mean"),
+        ("subtract mean", "times gamma"),
+        ("times gamma", "output"),
+        ("input", "mean and variance"),
+        ("mean and variance", "subtract mean"),
+        ("mean and variance", "running mean, variance"),
+        ("running mean, variance", "subtract mean"),
+        ("gamma, beta", "times gamma"),
+    }
+    assert sum("(200,) each" in name for name in boxes) == 2
+    assert sum("(N, 200)" in name for name in boxes) == 2
+
+
+def test_batch_norm_diagram_has_no_text_on_another():
+    ax = plot_batch_norm(1000, momentum=0.001)
+    figure_of(ax).draw_without_rendering()
+    boxes = []
+    for text in ax.texts:
+        patch = text.get_bbox_patch()
+        if text.get_text():
+            boxes.append((patch or text).get_window_extent())
+    assert len(boxes) == 10
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(figure_of(ax).bbox.x0 <= box.x0 < box.x1 <= figure_of(ax).bbox.x1 for box in boxes)
+
+
 # --- Saturation map --------------------------------------------------------------------------
 
 
@@ -448,6 +534,15 @@ DRAW: dict[str, Callable[[], object]] = {
     "by layer": lambda: plot_by_layer(
         {name: [(i / 2) ** n for n in range(20)] for i, name in enumerate("abcde", 1)}, ylabel="std"
     ),
+    "draws": lambda: plot_draws(
+        {f"batch of {n}": PRE[:, n].tolist() * 2 for n in range(3)},
+        ylabel="p",
+        reference=("all", 0),
+    ),
+    "running": lambda: plot_running(
+        {f"momentum {n}": PRE.flatten().tolist() for n in (0.1, 0.001)}, 0, every=13, ylabel="mean"
+    ),
+    "batch norm": lambda: plot_batch_norm(200, momentum=0.001),
     "map": lambda: plot_saturation_map(saturation(PRE.tanh())),
     "maps": lambda: plot_saturation_maps({k: saturation(PRE.tanh()) for k in "ab"}),
     "nonlinearities": lambda: plot_nonlinearities(FUNCTIONS),
@@ -502,6 +597,9 @@ def test_nothing_overlaps_or_is_cut_off(name):
         lambda ax: plot_loss(RUN, ax=ax),
         lambda ax: plot_loss_against_scale([1], [3], uniform_loss=3, ax=ax),
         lambda ax: plot_histogram(PRE, ax=ax),
+        lambda ax: plot_draws({"one": [1.0, 2.0]}, ylabel="loss", ax=ax),
+        lambda ax: plot_running({"one": [1.0, 2.0]}, 1.5, ylabel="mean", ax=ax),
+        lambda ax: plot_batch_norm(200, momentum=0.1, ax=ax),
         lambda ax: plot_by_layer({"net": [1.0, 0.5]}, ylabel="std", ax=ax),
         lambda ax: plot_saturation_map(saturation(PRE.tanh()), ax=ax),
     ],

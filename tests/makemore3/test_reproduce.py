@@ -77,7 +77,7 @@ def test_tolerances_are_a_unit_of_the_last_place_except_where_the_note_says_why(
 
 def test_quick_numbers_are_all_met(lecture_dataset: Dataset) -> None:
     comparisons = list(compare(lecture_dataset, quick=True))
-    assert len(comparisons) == 13
+    assert len(comparisons) == 15
     for comparison in comparisons:
         assert comparison.agrees, comparison
         agreed, published = comparison.digits

@@ -11,7 +11,16 @@ import pytest
 from site_visits import Site
 
 # What a page shows where something broke on its way into it.
-ERROR_TEXT = ["Traceback", "math error", 'class="lit-missing"', "\x02", "\x03", "wzxhzdk", "{{", "{%"]
+ERROR_TEXT = [
+    "Traceback",
+    "math error",
+    'class="lit-missing"',
+    "\x02",
+    "\x03",
+    "wzxhzdk",
+    "{{",
+    "{%",
+]
 
 LOADING_ATTRIBUTES = {
     "src": {"script", "img", "iframe", "source", "video", "audio", "embed", "input", "track"},

@@ -114,6 +114,21 @@ def test_search_finds_a_word_of_the_lecture(site: Site, browser: Browser, width:
         context.close()
 
 
+def test_a_block_of_code_can_be_copied(site: Site, browser: Browser) -> None:
+    context = open_window(browser, 390, "light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab = context.new_page()
+    try:
+        tab.goto(next(site.address(p) for p in site.pages if 'class="highlight"' in p.read_text()))
+        block = tab.locator(".highlight").first
+        code = block.locator("code").inner_text()
+        block.get_by_role("button", name="Copy").click()
+        expect(block.get_by_role("button", name="Copied")).to_be_visible()
+        assert tab.evaluate("navigator.clipboard.readText()").strip() == code.strip() != ""
+    finally:
+        context.close()
+
+
 def test_every_page_of_the_navigation_is_marked_on_itself(site: Site, browser: Browser) -> None:
     context = open_window(browser, 1440, "light")
     tab = context.new_page()

@@ -1,13 +1,18 @@
 """The steps after rendering: the font as fontTools reads it, the pages as they then are."""
 
+import html
 import io
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
+import pygments
 import pytest
 from fontTools.ttLib import TTFont
 from mkdocs.config import load_config
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from literate import mkdocs_hooks
 from literate.mkdocs_hooks import (
@@ -17,6 +22,7 @@ from literate.mkdocs_hooks import (
     maths_characters,
     maths_font,
     on_post_build,
+    plain_code,
 )
 
 ROOT_FORMULA = "<math><msqrt><mi>x</mi></msqrt></math>"
@@ -34,6 +40,16 @@ def test_code_and_tables_can_be_focused() -> None:
 def test_tables_with_a_class_of_their_own_and_tables_in_code_are_left_alone() -> None:
     page = '<table class="highlighttable"></table><code>&lt;table&gt;&lt;/table&gt;</code>'
     assert focusable_scrollers(page) == page
+
+
+def test_code_loses_the_elements_that_have_no_colour_and_none_of_its_text() -> None:
+    code = 'for row in rows:\n    print(f"{row:>5}", row[0] < -1.5)  # "n" <p>\n'
+    marked = pygments.highlight(code, PythonLexer(), HtmlFormatter())
+    thin = plain_code(marked)
+    coloured = [name for name in re.findall('class="(.*?)"', marked) if name not in "nopw"]
+    assert re.findall('class="(.*?)"', thin) == coloured
+    assert {"k", "nb", "s2", "mf", "c1"} < set(coloured)
+    assert html.unescape(re.sub("<[^>]*>", "", thin)).strip() == code.strip()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,25 @@
+/*
+ * Gives each block of code a button that copies it. (Material's button measures and changes the
+ * page in turns, block by block, which keeps a phone busy, and makes each a navigation landmark.)
+ */
+
+const label = (button, text) => {
+  button.title = text
+  button.setAttribute("aria-label", text)
+}
+
+addEventListener("load", () => {
+  if (!navigator.clipboard) return
+  for (const block of document.querySelectorAll(".md-content .highlight")) {
+    const button = document.createElement("button")
+    button.type = "button"
+    button.className = "lit-copy"
+    label(button, "Copy")
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(block.querySelector("code").textContent)
+      label(button, "Copied")
+      setTimeout(() => label(button, "Copy"), 2000)
+    })
+    block.append(button)
+  }
+})
