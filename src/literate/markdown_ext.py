@@ -165,7 +165,7 @@ def _printed(block: Block, text: str) -> str:
 
 def _chapter_table(state: _State) -> list[str]:
     lecture = read_chapters(state.docs / "chapters.toml")
-    rows = ["| | Chapter | Starts at | Notes |", "|--:|:--|:--|:--|"]
+    rows = ["| No. | Chapter | Starts at | Notes |", "|--:|:--|:--|:--|"]
     for chapter in lecture.chapters:
         file = chapter.page.partition("#")[0]
         title, notes = chapter.title, "to come"

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from torch import Tensor
 
@@ -435,13 +435,16 @@ def plot_batch_norm(num_features: int, *, momentum: float, ax: Axes | None = Non
     ax = ax or _figure(height=1.2).subplots()
     ax.set(xlim=(0, 10), ylim=(0, 10))
     ax.axis("off")
-    inputs = _box(ax, (1.7, 9.2), f"input\n(N, {num_features})")
-    normalise = _box(ax, (1.7, 6.4), "subtract mean\ndivide by std")
-    scale = _box(ax, (1.7, 3.6), "times gamma\nplus beta")
-    output = _box(ax, (1.7, 0.8), f"output\n(N, {num_features})")
-    batch = _box(ax, (7.8, 9.2), "mean and variance\nof the batch", "C1")
-    running = _box(ax, (7.8, 6.4), f"running mean, variance\nbuffers, ({num_features},) each", "C2")
-    learned = _box(ax, (7.8, 3.6), f"gamma, beta\nparameters, ({num_features},) each", "C3")
+    rows, each = f"(N, {num_features})", f"({num_features},) each"
+    inputs = _box(ax, 1.6, 9.1, "input", rows)
+    normalise = _box(ax, 1.6, 6.4, "subtract mean", "divide by std")
+    scale = _box(ax, 1.6, 3.7, "times gamma", "plus beta")
+    output = _box(ax, 1.6, 1.0, "output", rows)
+    batch = _box(ax, 7.6, 9.1, "mean and variance", "of the batch", color="C1", width=4.6)
+    running = _box(
+        ax, 7.6, 6.4, "running mean, variance", f"buffers, {each}", color="C2", width=4.6
+    )
+    learned = _box(ax, 7.6, 3.7, "gamma, beta", f"parameters, {each}", color="C3", width=4.6)
     for start, end in pairwise((inputs, normalise, scale, output)):
         _arrow(ax, start, end, "C0")
     _arrow(ax, inputs, batch, "C1")
@@ -449,9 +452,9 @@ def plot_batch_norm(num_features: int, *, momentum: float, ax: Axes | None = Non
     _arrow(ax, batch, running, "C1")
     _arrow(ax, running, normalise, "C2")
     _arrow(ax, learned, scale, "C3")
-    ax.text(4.1, 8.0, "training", ha="right", va="center")
-    ax.text(4.5, 5.7, "eval", ha="center", va="center")
-    ax.text(7.95, 7.8, f"momentum\n{momentum:g}", va="center")
+    ax.text(3.9, 7.95, "training", ha="right", va="center")
+    ax.text(4.2, 5.9, "eval", ha="center", va="center")
+    ax.text(7.8, 7.75, f"momentum {momentum:g}", ha="left", va="center")
     return ax
 
 
@@ -472,22 +475,31 @@ def _log_spaced_bins(steps: int, per_decade: int = 20) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def _box(ax: Axes, center: tuple[float, float], text: str, color: str = "C0") -> Annotation:
-    frame = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": color}
-    return ax.annotate(text, center, ha="center", va="center", bbox=frame)
+def _box(
+    ax: Axes, x: float, y: float, *lines: str, color: str = "C0", width: float = 3.0
+) -> FancyBboxPatch:
+    """Frame lines of text around a point; each is its own text, centred in any typeface."""
+    line_height = 0.62
+    height = line_height * (len(lines) + 0.3)
+    corner = (x - width / 2, y - height / 2)
+    shape = "round,pad=0,rounding_size=0.2"
+    frame = FancyBboxPatch(corner, width, height, boxstyle=shape, fc="none", ec=color)
+    ax.add_patch(frame)
+    for number, line in enumerate(lines):
+        ax.text(
+            x, y + line_height * ((len(lines) - 1) / 2 - number), line, ha="center", va="center"
+        )
+    return frame
 
 
-def _arrow(ax: Axes, start: Annotation, end: Annotation, color: str) -> None:
-    """Draw an arrow from the frame of one box to that of another."""
-    style = {
-        "arrowstyle": "->",
-        "color": color,
-        "patchA": start.get_bbox_patch(),
-        "patchB": end.get_bbox_patch(),
-        "shrinkA": 1,
-        "shrinkB": 1,
-    }
-    ax.annotate("", end.xy, start.xy, arrowprops=style)
+def _arrow(ax: Axes, start: FancyBboxPatch, end: FancyBboxPatch, color: str) -> None:
+    """Draw an arrow from the frame of one box to that of another, between their centres."""
+    style = {"arrowstyle": "->", "color": color, "patchA": start, "patchB": end}
+    centers = [
+        (box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2)
+        for box in (start, end)
+    ]
+    ax.annotate("", centers[1], centers[0], arrowprops=style)
 
 
 def _draw_uniform_loss(ax: Axes, loss: float) -> None:

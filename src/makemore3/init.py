@@ -18,7 +18,7 @@ def kaiming_normal(fan_in: int, fan_out: int, *, gain: float, generator: torch.G
     Args:
         fan_in: Inputs of each unit.
         fan_out: Units.
-        gain: What makes up for the nonlinearity before the layer, e.g. `calculate_gain("tanh")` = 5/3.
+        gain: Makes up for the nonlinearity before the layer, e.g. `calculate_gain("tanh")`, 5/3.
         generator: Source of the random numbers.
 
     Raises:

@@ -334,7 +334,7 @@ def test_table_of_chapters_is_computed(lecture, warnings):
         for row in tree(lecture.render("index")).iter("tr")
     ]
     assert rows == [
-        ["", "Chapter", "Starts at", "Notes"],
+        ["No.", "Chapter", "Starts at", "Notes"],
         ["1", "Whole", "0:00", "1 blocks, 1 figures"],
         ["2", "Half", "1:40", "being written"],
         ["3", "None", "3:20", "to come"],

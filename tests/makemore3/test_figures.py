@@ -20,7 +20,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import same_color, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle, StepPatch
+from matplotlib.patches import FancyBboxPatch, Rectangle, StepPatch
 from matplotlib.text import Annotation, Text
 from torch.nn import functional as F
 
@@ -401,15 +401,37 @@ def test_running_estimates_of_too_few_batches_are_refused():
         plot_running({"short": [0.0] * 24}, 1.0, every=25, ylabel="mean")
 
 
+def diagram(ax: Axes) -> dict[str, FancyBboxPatch]:
+    """The frames by the first of the texts inside them."""
+    frames = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+    named = {}
+    for frame in frames:
+        x0, y0, width, height = (
+            frame.get_x(),
+            frame.get_y(),
+            frame.get_width(),
+            frame.get_height(),
+        )
+        inside = [
+            (-text.get_position()[1], text.get_text())
+            for text in ax.texts
+            if text.get_text()
+            and x0 < text.get_position()[0] < x0 + width
+            and y0 < text.get_position()[1] < y0 + height
+        ]
+        assert len(inside) == 2
+        named[min(inside)[1]] = frame
+    return named
+
+
 def test_batch_norm_diagram_has_a_way_for_training_and_one_for_eval():
     ax = plot_batch_norm(200, momentum=0.001)
-    texts = {text.get_text(): text for text in ax.texts if text.get_text()}
-    assert {"training", "eval", "momentum\n0.001"} <= texts.keys()
-    boxes = {name: text for name, text in texts.items() if text.get_bbox_patch()}
-    arrows = [text for text in ax.texts if isinstance(text, Annotation) and text.arrow_patch]
-    places = {box.get_position(): name.split("\n")[0] for name, box in boxes.items()}
-    ways = {(places[arrow.get_position()], places[arrow.xy]) for arrow in arrows}
-    assert ways == {
+    frames = diagram(ax)
+    arrows = [
+        text.arrow_patch for text in ax.texts if isinstance(text, Annotation) and text.arrow_patch
+    ]
+    names = {id(frame): name for name, frame in frames.items()}
+    assert {(names[id(arrow.patchA)], names[id(arrow.patchB)]) for arrow in arrows} == {
         ("input", "subtract mean"),
         ("subtract mean", "times gamma"),
         ("times gamma", "output"),
@@ -419,21 +441,26 @@ def test_batch_norm_diagram_has_a_way_for_training_and_one_for_eval():
         ("running mean, variance", "subtract mean"),
         ("gamma, beta", "times gamma"),
     }
-    assert sum("(200,) each" in name for name in boxes) == 2
-    assert sum("(N, 200)" in name for name in boxes) == 2
+    texts = [text.get_text() for text in ax.texts]
+    assert {"training", "eval", "momentum 0.001"} <= set(texts)
+    assert sum("(200,) each" in text for text in texts) == 2
+    assert texts.count("(N, 200)") == 2
 
 
-def test_batch_norm_diagram_has_no_text_on_another():
+def test_batch_norm_diagram_keeps_every_text_in_its_place():
     ax = plot_batch_norm(1000, momentum=0.001)
     figure_of(ax).draw_without_rendering()
-    boxes = []
-    for text in ax.texts:
-        patch = text.get_bbox_patch()
-        if text.get_text():
-            boxes.append((patch or text).get_window_extent())
-    assert len(boxes) == 10
-    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
-    assert all(figure_of(ax).bbox.x0 <= box.x0 < box.x1 <= figure_of(ax).bbox.x1 for box in boxes)
+    frames = [frame.get_window_extent() for frame in diagram(ax).values()]
+    texts = [text.get_window_extent() for text in ax.texts if text.get_text()]
+    assert len(texts) == 17
+    assert not any(one.overlaps(other) for one, other in combinations(texts, 2))
+    for text in texts:
+        around = [frame for frame in frames if frame.overlaps(text)]
+        assert len(around) <= 1
+        for frame in around:
+            assert frame.x0 < text.x0 < text.x1 < frame.x1
+            assert frame.y0 < text.y0 < text.y1 < frame.y1
+        assert figure_of(ax).bbox.x0 <= text.x0 < text.x1 <= figure_of(ax).bbox.x1
 
 
 # --- Saturation map --------------------------------------------------------------------------
