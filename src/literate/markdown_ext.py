@@ -90,7 +90,7 @@ class _State:
         if self.store.problems(page, page_name(path, self.docs)):
             return "being written"
         figures = sum(len(block.figures) for block in page.blocks)
-        return f"{len(page.blocks)} blocks, {figures} figures"
+        return f"{_counted(len(page.blocks), 'block')}, {_counted(figures, 'figure')}"
 
 
 class _Place(Preprocessor):
@@ -230,6 +230,10 @@ class _Maths(Treeprocessor):
                 element.set("role", "group")
                 element.set("aria-label", f"Formula: {_shortened(latex)}")
             element.text = self.md.htmlStash.store(mathml)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _shortened(latex: str) -> str:

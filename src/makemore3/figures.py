@@ -495,11 +495,8 @@ def _box(
 def _arrow(ax: Axes, start: FancyBboxPatch, end: FancyBboxPatch, color: str) -> None:
     """Draw an arrow from the frame of one box to that of another, between their centres."""
     style = {"arrowstyle": "->", "color": color, "patchA": start, "patchB": end}
-    centers = [
-        (box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2)
-        for box in (start, end)
-    ]
-    ax.annotate("", centers[1], centers[0], arrowprops=style)
+    from_, to = (box.get_bbox().get_points().mean(axis=0) for box in (start, end))
+    ax.annotate("", to, from_, arrowprops=style)
 
 
 def _draw_uniform_loss(ax: Axes, loss: float) -> None:

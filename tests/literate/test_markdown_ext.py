@@ -335,7 +335,7 @@ def test_table_of_chapters_is_computed(lecture, warnings):
     ]
     assert rows == [
         ["No.", "Chapter", "Starts at", "Notes"],
-        ["1", "Whole", "0:00", "1 blocks, 1 figures"],
+        ["1", "Whole", "0:00", "1 block, 1 figure"],
         ["2", "Half", "1:40", "being written"],
         ["3", "None", "3:20", "to come"],
     ]

@@ -406,18 +406,13 @@ def diagram(ax: Axes) -> dict[str, FancyBboxPatch]:
     frames = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
     named = {}
     for frame in frames:
-        x0, y0, width, height = (
-            frame.get_x(),
-            frame.get_y(),
-            frame.get_width(),
-            frame.get_height(),
-        )
+        x0, y0, x1, y1 = frame.get_bbox().extents
         inside = [
             (-text.get_position()[1], text.get_text())
             for text in ax.texts
             if text.get_text()
-            and x0 < text.get_position()[0] < x0 + width
-            and y0 < text.get_position()[1] < y0 + height
+            and x0 < text.get_position()[0] < x1
+            and y0 < text.get_position()[1] < y1
         ]
         assert len(inside) == 2
         named[min(inside)[1]] = frame
