@@ -8,9 +8,11 @@ const label = (button, text) => {
   button.setAttribute("aria-label", text)
 }
 
+const whenIdle = window.requestIdleCallback ?? setTimeout // one block at a time keeps a phone responsive
+
 addEventListener("load", () => {
   if (!navigator.clipboard) return
-  for (const block of document.querySelectorAll(".md-content .highlight")) {
+  for (const block of document.querySelectorAll(".md-content .highlight")) whenIdle(() => {
     const button = document.createElement("button")
     button.type = "button"
     button.className = "lit-copy"
@@ -21,5 +23,5 @@ addEventListener("load", () => {
       setTimeout(() => label(button, "Copy"), 2000)
     })
     block.append(button)
-  }
+  })
 })
