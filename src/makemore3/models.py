@@ -1,14 +1,15 @@
-"""The one-hidden-layer net of the lecture's first part, in the stages it goes through."""
+"""The lecture's nets: one hidden layer, in the stages of the first part, then six layers."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import nn
 
-from makemore3.init import calculate_gain
+from makemore3.init import calculate_gain, check_sizes
 from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, Sequential, Tanh
 
 LECTURE_SEED = 2147483647
@@ -109,6 +110,86 @@ def mlp(
         layers["norm"] = BatchNorm1d(n_hidden, momentum=0.001, convention="lecture-std")
     layers["tanh"] = Tanh()
     layers["output"] = output
+    return Sequential(layers)
+
+
+def deep_mlp(
+    *,
+    gain: float = 5 / 3,
+    n_linear: int = 6,
+    nonlinearity: Callable[[], nn.Module] | None = Tanh,
+    fan_in_scaling: bool = True,
+    batch_norm: Literal["before", "after"] | None = None,
+    vocab_size: int = 27,
+    block_size: int = 3,
+    n_embd: int = 10,
+    n_hidden: int = 100,
+    generator: torch.Generator,
+) -> Sequential:
+    """Build the deep net: embedding, flatten, linear and tanh in turn, and a last linear layer.
+
+    The embedding is drawn first, then the weights in order; the biases are 0 and take no draw.
+    So that the first guess is not sure of itself, the last weight is scaled by 0.1, or with batch
+    norm the last `gamma`. The layers are called `embedding`, `flatten`, `linear1`, `norm1`,
+    `tanh1` and so on; another nonlinearity than `Tanh` gives its layers its own name.
+
+    Args:
+        gain: Factor of the weights; without batch norm, of all but the last.
+        n_linear: Linear layers.
+        nonlinearity: Makes what follows each linear layer but the last; None: nothing does.
+        fan_in_scaling: Whether the weights are divided by the root of their fan-in.
+        batch_norm: Whether each linear layer has a batch norm, `"before"` the nonlinearity or
+            `"after"` it; the last layer, which has none, has its batch norm in both cases.
+            A linear layer directly before a batch norm has no bias.
+        vocab_size: Characters, and logits.
+        block_size: Characters of context.
+        n_embd: Numbers per character.
+        n_hidden: Units of each hidden layer.
+        generator: Source of the random numbers.
+
+    Raises:
+        ValueError: If a size is less than 1, `gain` is negative or not finite, or `batch_norm` is
+            none of its values.
+
+    Shape:
+        `(N, block_size)` int64 in, logits `(N, vocab_size)` out.
+
+    Source:
+        Lecture [1:25:05](https://youtu.be/P6sfmUTpUmc?t=5105); without tanh
+        [1:32:07](https://youtu.be/P6sfmUTpUmc?t=5527), without scaling
+        [1:45:01](https://youtu.be/P6sfmUTpUmc?t=6301), with batch norm
+        [1:46:33](https://youtu.be/P6sfmUTpUmc?t=6393).
+    """
+    check_sizes("deep_mlp", n_linear=n_linear)
+    if batch_norm not in (None, "before", "after"):
+        raise ValueError(f"deep_mlp needs batch_norm None, 'before' or 'after', got {batch_norm!r}")
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        embedding=Embedding(vocab_size, n_embd, generator=generator), flatten=Flatten()
+    )
+    for index in range(1, n_linear + 1):
+        last = index == n_linear
+        fan_in = n_embd * block_size if index == 1 else n_hidden
+        fan_out = vocab_size if last else n_hidden
+        factor = 0.1 if last and batch_norm is None else gain
+        norm_is_next = batch_norm == "before" or (batch_norm == "after" and last)
+        layers[f"linear{index}"] = Linear(
+            fan_in,
+            fan_out,
+            **({"gain": factor} if fan_in_scaling else {"weight_std": factor}),
+            bias=not norm_is_next,
+            generator=generator,
+        )
+        norm = None if batch_norm is None else BatchNorm1d(fan_out, convention="lecture")
+        if norm is not None and norm_is_next:
+            layers[f"norm{index}"] = norm
+        if nonlinearity is not None and not last:
+            function = nonlinearity()
+            layers[f"{type(function).__name__.lower()}{index}"] = function
+        if norm is not None and not norm_is_next:
+            layers[f"norm{index}"] = norm
+        if norm is not None and last:
+            with torch.no_grad():
+                norm.gamma.mul_(0.1)
     return Sequential(layers)
 
 

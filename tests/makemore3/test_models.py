@@ -1,6 +1,8 @@
 """The lecture's net: its draws, its sizes, and the losses that the lecture's data gives it."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from makemore3.data import Dataset, Split, minibatch
-from makemore3.layers import BatchNorm1d
+from makemore3.layers import BatchNorm1d, Linear
 from makemore3.models import (
     AS_WRITTEN,
     BATCH_NORM,
@@ -19,6 +21,7 @@ from makemore3.models import (
     STAGES,
     TANH_FIXED,
     Stage,
+    deep_mlp,
     evaluating,
     mlp,
     parameter_count,
@@ -176,6 +179,108 @@ def test_a_context_of_another_length_is_refused() -> None:
 def test_sizes_below_one_are_refused(size: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"needs {message} of at least 1, got 0"):
         mlp(AS_WRITTEN, **{size: 0}, generator=seeded())
+
+
+# --- The deep net ----------------------------------------------------------------------------
+
+
+def deep_by_hand(x: Tensor, *, gain: float, scaled: bool, norm: str | None) -> Tensor:
+    """Logits of a net of three linear layers with plain tensors, drawn in the order of the net."""
+    g = seeded(3)
+    h = torch.randn((27, 10), generator=g)[x].view(len(x), -1)
+    for index, (fan_in, fan_out) in enumerate([(30, 100), (100, 100), (100, 27)]):
+        last = index == 2
+        weight = torch.randn((fan_in, fan_out), generator=g) / (fan_in**0.5 if scaled else 1)
+        h = h @ (weight * (0.1 if last and norm is None else gain))
+        steps: list[Callable[[Tensor], Tensor]] = [] if last else [torch.tanh]
+        if norm is not None:
+            place = 0 if norm == "before" else len(steps)
+            steps.insert(place, lambda h: (h - h.mean(0)) / (h.var(0) + 1e-5).sqrt())
+        for step in steps:
+            h = step(h)
+    return h if norm is None else 0.1 * h
+
+
+@pytest.mark.parametrize("norm", [None, "before", "after"])
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("gain", [0.5, 5 / 3])
+def test_the_deep_net_computes_the_lectures_formulas(
+    gain: float, scaled: bool, norm: Any, small_split: Split
+) -> None:
+    model = deep_mlp(
+        gain=gain, fan_in_scaling=scaled, batch_norm=norm, n_linear=3, generator=seeded(3)
+    )
+    expected = deep_by_hand(small_split.x, gain=gain, scaled=scaled, norm=norm)
+    torch.testing.assert_close(model(small_split.x), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("norm", "count"), [(None, 46_497), ("before", 47_024), ("after", 47_024 + 5 * 100)]
+)
+def test_parameter_count_of_the_deep_net(norm: Any, count: int) -> None:
+    assert parameter_count(deep_mlp(batch_norm=norm, generator=seeded())) == count
+
+
+def test_first_loss_of_the_deep_net_is_the_published_one(lecture_dataset: Dataset) -> None:
+    generator = seeded()
+    model = deep_mlp(gain=1.0, batch_norm="before", generator=generator)
+    x, y = minibatch(lecture_dataset.train, 32, generator=generator)
+    assert F.cross_entropy(model(x), y).item() == pytest.approx(3.2870, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({}, "linear1 tanh1 linear2 tanh2 linear3"),
+        ({"nonlinearity": None}, "linear1 linear2 linear3"),
+        ({"nonlinearity": nn.ReLU}, "linear1 relu1 linear2 relu2 linear3"),
+        ({"batch_norm": "before"}, "linear1 norm1 tanh1 linear2 norm2 tanh2 linear3 norm3"),
+        ({"batch_norm": "after"}, "linear1 tanh1 norm1 linear2 tanh2 norm2 linear3 norm3"),
+    ],
+    ids=str,
+)
+def test_layers_of_the_deep_net_have_names_and_stand_in_order(
+    arguments: dict[str, Any], names: str
+) -> None:
+    model = deep_mlp(n_linear=3, **arguments, generator=seeded())
+    assert [name for name, _ in model.named_children()] == ["embedding", "flatten", *names.split()]
+
+
+@pytest.mark.parametrize("norm", [None, "before", "after"])
+def test_a_linear_layer_directly_before_a_batch_norm_has_no_bias(norm: Any) -> None:
+    layers = list(deep_mlp(batch_norm=norm, generator=seeded()))
+    for layer, following in zip(layers, [*layers[1:], None], strict=True):
+        if isinstance(layer, Linear):
+            assert (layer.bias is None) == isinstance(following, BatchNorm1d)
+
+
+def test_gain_leaves_the_random_numbers_alone_and_the_last_layer_without_batch_norm() -> None:
+    first, second = (deep_mlp(gain=gain, generator=seeded()).state_dict() for gain in (1.0, 3.0))
+    for name in first:
+        factor = 3 if name.endswith("weight") and name[:9] not in ("embedding", "linear6.w") else 1
+        torch.testing.assert_close(second[name], factor * first[name])
+
+
+def test_sizes_of_the_deep_net_follow_the_arguments() -> None:
+    model = deep_mlp(
+        vocab_size=5, block_size=8, n_embd=2, n_hidden=7, n_linear=2, generator=seeded()
+    )
+    assert model(torch.zeros(4, 8, dtype=torch.int64)).shape == (4, 5)
+    assert parameter_count(model) == 5 * 2 + (16 * 7 + 7) + (7 * 5 + 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_linear": 0}, "deep_mlp needs n_linear of at least 1, got 0"),
+        ({"batch_norm": "around"}, "needs batch_norm None, 'before' or 'after', got 'around'"),
+        ({"gain": -1.0}, "needs a finite gain of at least 0, got -1.0"),
+        ({"n_hidden": 0}, "needs fan_out of at least 1, got 0"),
+    ],
+)
+def test_a_deep_net_that_cannot_be_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        deep_mlp(**arguments, generator=seeded())
 
 
 def test_evaluating_puts_every_mode_back_as_it_was() -> None:
