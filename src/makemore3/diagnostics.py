@@ -1,15 +1,17 @@
-"""Looking inside a network: what its layers put out, and where the gradient is stopped.
+"""Looking inside a network: activations, gradients, weights, updates, and where gradients stop.
 
 Works on any `torch.nn.Module` through forward hooks, and leaves it as it was.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Layers = type[nn.Module] | tuple[type[nn.Module], ...] | Iterable[str] | None
@@ -99,6 +101,213 @@ def activation_stats(
     with torch.no_grad(), torch.random.fork_rng(devices), _watch(model, layers, summarise) as stats:
         torch.func.functional_call(model, buffers, (x,))
     return list(stats.values())
+
+
+@contextmanager
+def record_gradients(model: nn.Module, layers: Layers = None) -> Iterator[dict[str, Tensor]]:
+    """Record the gradient of the loss with respect to what layers put out.
+
+    Yields a dictionary from layer name to gradient, in the order in which the layers ran. An entry
+    is NaN until `backward` has reached the layer, and stays so if it never does. Names and runs
+    are those of `record_activations`.
+
+    Args:
+        model: The network to watch, while it runs and `backward` is called.
+        layers: Which of its layers; `None` is every layer without layers of its own.
+
+    Raises:
+        ValueError: If the model has no such layer.
+        TypeError: When a layer that was asked for puts out something else than a tensor.
+        RuntimeError: When a layer that was asked for puts out something without a gradient. Where
+            all are recorded, such a layer is left out.
+
+    Source:
+        Lecture [1:30:55](https://youtu.be/P6sfmUTpUmc?t=5455).
+    """
+
+    def look(name: str, layer: nn.Module, x: object, h: Tensor) -> Tensor | None:
+        if not h.requires_grad:
+            if layers is None:
+                return None
+            raise RuntimeError(
+                f"expected a gradient for what layer {name!r} puts out, but none is kept: run the "
+                "model outside of torch.no_grad, on parameters that require gradients"
+            )
+        gradient = torch.full_like(h, math.nan, requires_grad=False)
+
+        def keep(arriving: Tensor) -> None:
+            gradient.copy_(arriving)
+
+        h.register_hook(keep)
+        return gradient
+
+    with _watch(model, layers, look) as gradients:
+        yield gradients
+
+
+@dataclass(frozen=True)
+class GradientStats:
+    """The gradient of the loss with respect to one layer's output, in a few numbers."""
+
+    name: str
+    shape: tuple[int, ...]
+    mean: float
+    std: float
+    """With N - 1, like `Tensor.std`."""
+
+
+def gradient_stats(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    layers: Layers = None,
+) -> list[GradientStats]:
+    """Run the model forwards and backwards once, and summarise the gradients of layer outputs.
+
+    Nothing stays behind: parameters keep the gradients they had, running statistics and torch's
+    global random numbers are as before.
+
+    Args:
+        model: The network, in the mode it is in.
+        x: Its input.
+        y: What the loss compares its output with.
+        loss: From output and `y` to one number.
+        layers: Which of its layers, as in `record_activations`.
+
+    Raises:
+        ValueError: If the model has no such layer.
+        TypeError: If a layer that was asked for puts out something else than a tensor.
+        RuntimeError: If no gradient arrives at a layer.
+
+    Source:
+        Lecture [1:31:04](https://youtu.be/P6sfmUTpUmc?t=5464).
+    """
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    parameters = {
+        name: p.detach().clone().requires_grad_(p.requires_grad)
+        for name, p in model.named_parameters()
+    }
+    devices = [x.device] if x.is_cuda else []
+    recording = record_gradients(model, layers)
+    with torch.enable_grad(), torch.random.fork_rng(devices), recording as gradients:
+        output = torch.func.functional_call(model, parameters | buffers, (x,))
+        loss(output, y).backward()
+    for name, gradient in gradients.items():
+        if gradient.isnan().all():
+            raise RuntimeError(
+                f"expected a gradient at layer {name!r}, none arrived: the loss does not depend "
+                "on it, or the gradient is not a number; ask for other layers"
+            )
+    return [
+        GradientStats(name, tuple(g.shape), g.float().mean().item(), g.float().std().item())
+        for name, g in gradients.items()
+    ]
+
+
+@dataclass(frozen=True)
+class ParameterStats:
+    """One parameter and its gradient in a few numbers; standard deviations are with N - 1."""
+
+    name: str
+    shape: tuple[int, ...]
+    mean: float
+    std: float
+    grad_mean: float
+    grad_std: float
+
+    @property
+    def grad_to_data(self) -> float:
+        """Size of the gradient against the size of the values; infinite for constant values."""
+        return self.grad_std / self.std if self.std else math.inf
+
+
+def parameter_stats(model: nn.Module, *, min_ndim: int = 2) -> list[ParameterStats]:
+    """Summarise the parameters of a model and the gradients they have.
+
+    Args:
+        model: The network, after `backward`; training leaves the gradients of its last step.
+        min_ndim: Axes that a parameter has at the least; 2 leaves out biases, gains and the
+            like, as the lecture does, 1 takes them in.
+
+    Raises:
+        ValueError: If there is no such parameter.
+        RuntimeError: If a parameter has no gradient.
+
+    Source:
+        Lecture [1:36:36](https://youtu.be/P6sfmUTpUmc?t=5796).
+    """
+    return [
+        ParameterStats(
+            name=name,
+            shape=tuple(p.shape),
+            mean=p.detach().mean().item(),
+            std=p.detach().std().item(),
+            grad_mean=gradient.mean().item(),
+            grad_std=gradient.std().item(),
+        )
+        for name, p, gradient in _with_gradients(model, min_ndim)
+    ]
+
+
+class Step(Protocol):
+    """What `UpdateRatios` needs to know of a step of training, just after its update."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The model, with the gradients of this step."""
+        ...
+
+    @property
+    def lr(self) -> float:
+        """The learning rate."""
+        ...
+
+
+class UpdateRatios:
+    """How much plain gradient descent changes each parameter, step by step.
+
+    `record` is a callback for training. The ratio is `log10(std(lr * grad) / std(data))`, with
+    the data after the update; -3 means that a step changes a parameter by about a thousandth of
+    its size. A parameter without change has -inf.
+
+    Args:
+        min_ndim: Axes that a parameter has at the least; 2 leaves out biases, gains and the like.
+
+    Source:
+        Lecture [1:40:35](https://youtu.be/P6sfmUTpUmc?t=6035), the rule of thumb of -3
+        [1:42:12](https://youtu.be/P6sfmUTpUmc?t=6132).
+    """
+
+    def __init__(self, *, min_ndim: int = 2) -> None:
+        self.min_ndim = min_ndim
+        self.ratios: dict[str, list[float]] = {}
+        """By the name of the parameter, one number a step."""
+
+    def record(self, step: Step) -> None:
+        """Add the ratios of one step.
+
+        Raises:
+            ValueError: If the model has no such parameter.
+            RuntimeError: If a parameter has no gradient.
+        """
+        for name, p, gradient in _with_gradients(step.model, self.min_ndim):
+            ratio = (step.lr * gradient).std() / p.detach().std()
+            self.ratios.setdefault(name, []).append(ratio.log10().item())
+
+    def mean(self, last: int = 100) -> dict[str, float]:
+        """Average the ratios of each parameter over the last steps.
+
+        Raises:
+            ValueError: If `last` is less than 1, or so many steps have not been recorded.
+        """
+        recorded = min(map(len, self.ratios.values()), default=0)
+        if not 1 <= last <= recorded:
+            raise ValueError(
+                f"mean needs a number of steps from 1 to the {recorded} recorded, got {last}"
+            )
+        return {name: sum(ratios[-last:]) / last for name, ratios in self.ratios.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,11 +423,29 @@ def dead_units(
     return (local_gradient(function, x).abs() <= tolerance).all(dim=0)
 
 
+def _with_gradients(model: nn.Module, min_ndim: int) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Yield name, parameter and gradient of each parameter that is trained."""
+    found = [
+        (name, p) for name, p in model.named_parameters() if p.requires_grad and p.ndim >= min_ndim
+    ]
+    if not found:
+        raise ValueError(
+            f"expected trained parameters with {min_ndim} axes or more, the model has none: "
+            "lower min_ndim"
+        )
+    for name, p in found:
+        if p.grad is None:
+            raise RuntimeError(
+                f"expected a gradient of {name!r}, it has none: call backward on a loss first"
+            )
+        yield name, p, p.grad
+
+
 @contextmanager
 def _watch(
-    model: nn.Module, layers: Layers, look: Callable[[str, nn.Module, Any, Tensor], T]
+    model: nn.Module, layers: Layers, look: Callable[[str, nn.Module, Any, Tensor], T | None]
 ) -> Iterator[dict[str, T]]:
-    """Call `look(name, layer, first input, output)` for each layer, and keep what it returns."""
+    """Call `look(name, layer, first input, output)` for each layer; keep it, unless it is None."""
     seen: dict[str, T] = {}
 
     def forget(module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -237,7 +464,8 @@ def _watch(
             if isinstance(output, Tensor):
                 calls = (f"{name} ({n})" if n > 1 else name for n in count(1))
                 key = next(call for call in calls if call not in seen)
-                seen[key] = look(key, layer, first, output)
+                if (sight := look(key, layer, first, output)) is not None:
+                    seen[key] = sight
             elif layers is not None:
                 raise TypeError(
                     f"expected a tensor from layer {name!r}, got {type(output).__name__}: ask for "

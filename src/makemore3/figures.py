@@ -7,6 +7,7 @@ suit whatever page they are drawn for. Only the saturation map is black and whit
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +21,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from torch import Tensor
 
-from makemore3.diagnostics import SaturationReport, local_gradient
+from makemore3.diagnostics import SaturationReport, UpdateRatios, local_gradient
 from makemore3.training import History
 
 LINE_STYLES = ("-", "--", "-.", ":")
@@ -228,39 +229,137 @@ def plot_histograms(
 
 
 def plot_by_layer(
-    values: Mapping[str, Sequence[float]], *, ylabel: str, ax: Axes | None = None
+    values: Mapping[str, Sequence[float]],
+    *,
+    ylabel: str,
+    logarithmic: bool = True,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw a number of every layer over the depth, of one net or of several.
 
-    The numbers are on a logarithmic axis, where growth or decay by a constant factor from layer to
-    layer is a straight line.
-
     Args:
-        values: By the name of the net, a positive number of each layer, such as a standard
-            deviation.
+        values: By the name of the net, a number of each layer, such as a standard deviation.
         ylabel: What the numbers are, with their unit if they have one.
+        logarithmic: Whether growth or decay by a constant factor from layer to layer is to be a
+            straight line; the numbers are positive then. Otherwise the axis starts at 0.
         ax: Where to draw; `None` makes a new figure.
 
     Raises:
-        ValueError: If there are no layers, or a number is not positive and finite.
+        ValueError: If there are no layers, a number is negative or not finite, or is 0 on a
+            logarithmic axis.
 
     Source:
         Lecture [31:23](https://youtu.be/P6sfmUTpUmc?t=1883).
     """
     ax = ax or _figure().subplots()
     for index, (name, numbers) in enumerate(values.items()):
-        if not numbers or not all(0 < number < math.inf for number in numbers):
+        least = math.ulp(0) if logarithmic else 0
+        if not numbers or not all(least <= number < math.inf for number in numbers):
+            kind = "positive numbers" if logarithmic else "numbers from 0 up"
             raise ValueError(
-                f"plot_by_layer expects positive numbers, one a layer, got {name!r} with "
+                f"plot_by_layer expects {kind}, one a layer, got {name!r} with "
                 f"{list(numbers)}: leave out layers that have vanished or exploded"
             )
-        style = LINE_STYLES[index % len(LINE_STYLES)]
-        ax.plot(range(1, len(numbers) + 1), numbers, f"C{index}", ls=style, label=name)
-    ax.set(xlabel="layer", ylabel=ylabel, yscale="log")
+        ax.plot(range(1, len(numbers) + 1), numbers, **_line(index), label=name)
+    ax.set(xlabel="layer", ylabel=ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _label_logarithmic(ax.yaxis)
-    if len(values) > 1:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+    if logarithmic:
+        ax.set_yscale("log")
+        _label_logarithmic(ax.yaxis)
+    else:
+        ax.set_ylim(0, None)
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+    _legend_above(ax, len(values))
+    return ax
+
+
+def plot_densities(
+    values: Mapping[str, Tensor],
+    *,
+    xlabel: str,
+    bins: int = 60,
+    limit: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the distributions of several tensors as lines in one panel, each with the area 1.
+
+    Args:
+        values: Numbers of any shape by the name of their line, such as the activations, or their
+            gradients, of each layer.
+        xlabel: What the values are, with their unit if they have one.
+        bins: The number of bins.
+        limit: The bins run from `-limit` to `limit`, and what lies outside is counted in the
+            first or the last; `None` is the largest magnitude there is.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If there are no values, not all are finite, or `limit` is not positive.
+
+    Source:
+        Lecture [1:27:45](https://youtu.be/P6sfmUTpUmc?t=5265).
+    """
+    for name, tensor in values.items():
+        if not (tensor.numel() and tensor.isfinite().all()):
+            raise ValueError(
+                f"plot_densities expects finite values, got {name!r} with "
+                f"{int(tensor.isfinite().sum())} of them among {tensor.numel()}"
+            )
+    if limit is None:
+        limit = max((tensor.abs().max().item() for tensor in values.values()), default=0.0)
+    if not 0 < limit < math.inf:
+        raise ValueError(f"plot_densities expects values to draw within a limit, got {limit=}")
+    ax = ax or _figure().subplots()
+    edges = np.linspace(-limit, limit, bins + 1)
+    for index, (name, tensor) in enumerate(values.items()):
+        numbers = tensor.detach().float().cpu().flatten().clamp(-limit, limit).numpy()
+        heights, _ = np.histogram(numbers, edges, density=True)
+        ax.plot((edges[:-1] + edges[1:]) / 2, heights, **_line(index), label=name)
+    ax.set(xlabel=xlabel, ylabel="density", ylim=(0, None))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    _legend_above(ax, len(values))
+    return ax
+
+
+def plot_update_ratios(
+    ratios: UpdateRatios, *, target: float = -3.0, points: int = 100, ax: Axes | None = None
+) -> Axes:
+    """Draw how much each step changes each parameter, over the steps.
+
+    A point is the mean of as many steps as make the given number of points.
+
+    Args:
+        ratios: What was recorded in training.
+        target: Where healthy lines end up, drawn as a line across.
+        points: Points of each line at the most.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If nothing was recorded, or a ratio is not finite.
+
+    Source:
+        Lecture [1:41:34](https://youtu.be/P6sfmUTpUmc?t=6094), its guide line
+        [1:42:05](https://youtu.be/P6sfmUTpUmc?t=6125).
+    """
+    if not ratios.ratios:
+        raise ValueError("plot_update_ratios expects recorded steps: pass `record` to training")
+    ax = ax or _figure().subplots()
+    for index, (name, line) in enumerate(ratios.ratios.items()):
+        if not all(map(math.isfinite, line)):
+            raise ValueError(
+                f"plot_update_ratios expects finite ratios, got {name!r} with a parameter or a "
+                "gradient that does not vary"
+            )
+        size = math.ceil(len(line) / points)
+        means = np.asarray(line[: len(line) // size * size]).reshape(-1, size).mean(axis=1)
+        steps = (np.arange(len(means)) + 0.5) * size
+        ax.plot(steps, means, **_line(index), label=name.removesuffix(".weight"))
+    ax.axhline(target, color=rcParams["text.color"], linestyle=":", label=f"target {target:g}")
+    ax.set(xlabel="step", ylabel="log10 of update to data")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(FuncFormatter(_number))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    _legend_above(ax, len(ratios.ratios) + 1)
     return ax
 
 
@@ -462,6 +561,18 @@ def _figure(height: float = 1.0) -> Figure:
     """Make a figure of the usual width, and of a multiple of the usual height."""
     width, usual_height = rcParams["figure.figsize"]
     return plt.figure(figsize=(width, height * usual_height), layout="constrained")
+
+
+def _line(index: int) -> dict[str, Any]:
+    """Colour and style of one line among up to twelve."""
+    return {"color": f"C{index % 6}", "ls": LINE_STYLES[index % len(LINE_STYLES)]}
+
+
+def _legend_above(ax: Axes, entries: int) -> None:
+    """Put the legend of more than one line above the panel, where it covers none."""
+    if entries > 1:
+        columns = 2 if entries in (2, 4) else 3
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False)
 
 
 def _label_x_of_all(figure: Figure, label: str) -> None:

@@ -10,12 +10,19 @@ from torch.nn import functional as F
 
 from makemore3.data import LECTURE_NAMES, load_dataset, load_names, minibatch
 from makemore3.diagnostics import (
+    UpdateRatios,
     activation_stats,
     dead_units,
+    gradient_stats,
     local_gradient,
+    parameter_stats,
     record_activations,
+    record_gradients,
     saturation,
 )
+from makemore3.layers import Tanh
+from makemore3.models import deep_mlp
+from makemore3.training import StepInfo, TrainConfig, train
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +239,196 @@ def test_empty_input_is_refused():
         activation_stats(net(), torch.zeros(0, 4))
 
 
+# --- Gradients of layer outputs --------------------------------------------------------------
+
+
+def test_gradients_are_those_of_autograd_in_the_order_of_the_layers(x):
+    model = net()
+    with record_gradients(model) as gradients:
+        outputs = [model[0](x)]
+        outputs.append(model[1](outputs[0]))
+        for layer in model[2].children():
+            outputs.append(layer(outputs[-1]))
+        expected = torch.autograd.grad(outputs[-1].square().sum(), outputs)
+        model(x).square().sum().backward()
+    assert list(gradients) == ["0", "1", "2.0", "2.1"]
+    for gradient, oracle in zip(gradients.values(), expected, strict=True):
+        torch.testing.assert_close(gradient, oracle)
+        assert not gradient.requires_grad
+    assert hook_count(model) == 0
+
+
+def test_recording_gradients_leaves_those_of_the_parameters_as_they_are(x):
+    model = net()
+    expected = torch.autograd.grad(model(x).sum(), list(model.parameters()))
+    with record_gradients(model):
+        model(x).sum().backward()
+    for p, oracle in zip(model.parameters(), expected, strict=True):
+        assert p.grad is not None
+        assert torch.equal(p.grad, oracle)
+
+
+def test_a_layer_that_backward_does_not_reach_stays_nan(x):
+    model = net()
+    with record_gradients(model, ["0", "1"]) as gradients:
+        h = model[1](model[0](x))
+        model[0](x).sum().backward()
+    assert gradients["1"].isnan().all()
+    assert list(gradients) == ["0", "1", "0 (2)"]
+    assert torch.equal(gradients["0 (2)"], torch.ones(32, 5))
+    assert h.shape == (32, 5)
+
+
+def test_a_layer_called_twice_has_two_gradients(x):
+    model = Reusing()
+    x.requires_grad_()
+    with record_gradients(model) as gradients:
+        y = model(x)
+        y.sum().backward()
+    assert torch.equal(gradients["tanh (2)"], torch.ones(32, 4))
+    first = x.detach().tanh()
+    inside = (2 * (1 - y.detach().square())) * (first > 0)
+    torch.testing.assert_close(gradients["tanh"], inside)
+
+
+def test_layers_that_work_in_place_have_gradients_of_what_they_got(x):
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(inplace=True))
+    with record_gradients(model) as gradients:
+        model(x).sum().backward()
+    assert torch.equal(gradients["0"], (model[0](x) > 0).float())
+
+
+def test_layers_without_gradients_are_left_out_or_refused_if_asked_for(x):
+    model = nn.Sequential(nn.Identity(), nn.Linear(4, 5))
+    with record_gradients(model) as gradients:
+        model(x)
+    assert list(gradients) == ["1"]
+    message = "expected a gradient for what layer '1' puts out, but none is kept"
+    with (
+        pytest.raises(RuntimeError, match=message),
+        record_gradients(model, "1"),
+        torch.no_grad(),
+    ):
+        model(x)
+
+
+def test_gradient_stats_are_those_of_the_gradients(x):
+    model, y = net(), torch.arange(32) % 3
+    with record_gradients(model) as gradients:
+        F.cross_entropy(model(x), y).backward()
+    for stats in gradient_stats(model, x, y):
+        g = gradients[stats.name]
+        assert stats.shape == g.shape
+        assert stats.mean == pytest.approx(g.mean().item(), abs=1e-8)
+        assert stats.std == pytest.approx(g.std().item(), rel=1e-5)
+    twice = gradient_stats(model, x, y, loss=lambda output, y: 2 * F.cross_entropy(output, y))
+    assert twice[0].std == pytest.approx(2 * gradients["0"].std().item(), rel=1e-5)
+
+
+def test_gradient_stats_leave_the_model_and_the_random_numbers_as_they_were(x):
+    model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Dropout())
+    y = torch.arange(32) % 5
+    model(x).sum().backward()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    rng = torch.get_rng_state()
+    with torch.no_grad():
+        assert gradient_stats(model, x, y) == gradient_stats(model, x, y)
+    assert torch.equal(torch.get_rng_state(), rng)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    after = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(torch.equal(a, b) for a, b in zip(after, gradients, strict=True))
+
+
+def test_gradient_stats_name_a_layer_that_the_loss_does_not_depend_on(x):
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.unused = nn.Linear(4, 3), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.unused(x)
+            return self.used(x)
+
+    with pytest.raises(RuntimeError, match="expected a gradient at layer 'unused', none arrived"):
+        gradient_stats(Branching(), x, torch.zeros(32, dtype=torch.int64))
+
+
+# --- Parameters and updates ------------------------------------------------------------------
+
+
+def test_parameter_stats_are_those_of_weights_and_gradients(x):
+    model = net()
+    model(x).square().sum().backward()
+    stats = parameter_stats(model)
+    assert [s.name for s in stats] == ["0.weight", "2.0.weight"]
+    for s in stats:
+        p = model.get_parameter(s.name)
+        assert p.grad is not None
+        assert s.shape == p.shape
+        expected = (p.mean(), p.std(), p.grad.mean(), p.grad.std())
+        assert (s.mean, s.std, s.grad_mean, s.grad_std) == pytest.approx(
+            tuple(value.item() for value in expected)
+        )
+        assert s.grad_to_data == pytest.approx((p.grad.std() / p.std()).item())
+    assert len(parameter_stats(model, min_ndim=1)) == 4
+
+
+def test_constant_values_have_an_infinite_ratio(x):
+    model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5))
+    model(x).square().sum().backward()
+    ratios = {s.name: s.grad_to_data for s in parameter_stats(model, min_ndim=1)}
+    assert ratios["1.weight"] == math.inf
+
+
+def test_parameters_without_gradients_are_refused_unless_frozen(x):
+    model = net()
+    with pytest.raises(RuntimeError, match=r"expected a gradient of '0\.weight', it has none"):
+        parameter_stats(model)
+    model[0].requires_grad_(False)
+    model(x).sum().backward()
+    assert [s.name for s in parameter_stats(model)] == ["2.0.weight"]
+    with pytest.raises(ValueError, match="trained parameters with 3 axes or more, the model has"):
+        parameter_stats(model, min_ndim=3)
+
+
+def test_update_ratios_by_hand(x):
+    model, ratios = net(), UpdateRatios()
+    before = [p.detach().clone() for p in model.parameters() if p.ndim == 2]
+    for step in range(3):
+        model.zero_grad()
+        model(x).square().sum().backward()
+        with torch.no_grad():
+            for p in model.parameters():
+                assert p.grad is not None
+                p -= 0.01 * p.grad
+        ratios.record(StepInfo(step, model, loss=1.0, lr=0.01))
+        after = [p.detach().clone() for p in model.parameters() if p.ndim == 2]
+        for line, old, new in zip(ratios.ratios.values(), before, after, strict=True):
+            expected = math.log10((new - old).std().item() / new.std().item())
+            assert line[step] == pytest.approx(expected, abs=1e-3)
+        before = after
+    assert list(ratios.ratios) == ["0.weight", "2.0.weight"]
+    line = ratios.ratios["0.weight"]
+    assert ratios.mean(last=2)["0.weight"] == pytest.approx((line[1] + line[2]) / 2)
+
+
+@pytest.mark.parametrize("last", [0, -1, 2])
+def test_a_mean_over_steps_that_are_not_there_is_refused(x, last):
+    model, ratios = net(), UpdateRatios()
+    model(x).sum().backward()
+    ratios.record(StepInfo(0, model, loss=1.0, lr=0.1))
+    with pytest.raises(ValueError, match=f"from 1 to the 1 recorded, got {last}"):
+        ratios.mean(last)
+
+
+def test_a_parameter_that_does_not_change_has_no_finite_ratio(x):
+    model, ratios = net(), UpdateRatios()
+    (model(x).sum() * 0).backward()
+    ratios.record(StepInfo(0, model, loss=0.0, lr=0.1))
+    assert ratios.ratios["0.weight"] == [-math.inf]
+
+
 # --- saturation ------------------------------------------------------------------------------
 
 
@@ -378,3 +575,60 @@ def test_saturation_of_the_lectures_first_batch(generator):
     assert saturation(pre.tanh(), threshold=0.97).share == pytest.approx(0.685, abs=0.0005)
     assert saturation(pre.tanh()).dead_units == 0
     assert not dead_units(torch.tanh, pre).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "layers", "stds", "saturated", "gradients"),
+    [
+        (
+            {"gain": 5 / 3},
+            Tanh,
+            [0.75, 0.69, 0.67, 0.66, 0.66],
+            [0.2025, 0.084, 0.066, 0.055, 0.061],
+            [4.2e-4, 4.0e-4, 3.7e-4, 3.3e-4, 3.1e-4],
+        ),
+        (
+            {"gain": 0.5},
+            Tanh,
+            [0.41, 0.20, 0.10, 0.05, 0.02],
+            [0, 0, 0, 0, 0],
+            [1.9e-5, 3.9e-5, 8.0e-5, 1.6e-4, 3.1e-4],
+        ),
+        (
+            {"gain": 5 / 3, "nonlinearity": None},
+            [f"linear{n}" for n in range(1, 6)],
+            [1.65, 2.72, 4.67, 7.50, 12.8],
+            None,
+            [2.6e-3, 1.6e-3, 9.5e-4, 5.5e-4, 3.2e-4],
+        ),
+    ],
+    ids=["tanh, 5/3", "tanh, 0.5", "linear, 5/3"],
+)
+def test_statistics_of_the_lectures_deep_net(
+    arguments, layers, stds, saturated, gradients, lecture_dataset, generator
+):
+    model = deep_mlp(**arguments, generator=generator)
+    x, y = minibatch(lecture_dataset.train, 32, generator=generator)
+    stats = activation_stats(model, x, layers=layers)
+    assert [s.std for s in stats] == pytest.approx(stds, rel=0.01, abs=0.006)
+    if saturated is not None:
+        assert [s.saturated for s in stats] == pytest.approx(saturated, abs=0.0006)
+    found = gradient_stats(model, x, y, layers=layers)
+    assert [s.std for s in found] == pytest.approx(gradients, rel=0.03)
+
+
+def test_update_ratios_of_the_lectures_first_step(lecture_dataset, generator):
+    """Re-run of the lecture: -0.63 for the last layer, from -3.9 to -3.2 for the others."""
+    model, ratios = deep_mlp(generator=generator), UpdateRatios()
+    train(
+        model,
+        lecture_dataset.train,
+        TrainConfig(max_steps=1),
+        generator=generator,
+        callback=ratios.record,
+    )
+    *others, last = ratios.mean(1).values()
+    assert last == pytest.approx(-0.63, abs=0.005)
+    assert (min(others), max(others)) == pytest.approx((-3.87, -3.18), abs=0.005)
+    shapes = [s.shape for s in parameter_stats(model)]
+    assert shapes == [(27, 10), (30, 100), *[(100, 100)] * 4, (100, 27)]

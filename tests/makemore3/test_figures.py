@@ -25,10 +25,11 @@ from matplotlib.text import Annotation, Text
 from torch.nn import functional as F
 
 from makemore3 import figures
-from makemore3.diagnostics import saturation
+from makemore3.diagnostics import UpdateRatios, saturation
 from makemore3.figures import (
     plot_batch_norm,
     plot_by_layer,
+    plot_densities,
     plot_draws,
     plot_histogram,
     plot_histograms,
@@ -39,6 +40,7 @@ from makemore3.figures import (
     plot_running,
     plot_saturation_map,
     plot_saturation_maps,
+    plot_update_ratios,
 )
 from makemore3.training import History
 
@@ -353,6 +355,86 @@ def test_layers_that_cannot_be_on_a_logarithmic_axis_are_refused(numbers):
         plot_by_layer({"fine": [1.0], "odd": numbers}, ylabel="std")
 
 
+def test_shares_by_layer_stand_on_an_axis_from_zero():
+    ax = plot_by_layer({"net": [0.2, 0.0]}, ylabel="saturated share", logarithmic=False)
+    assert ax.get_yscale() == "linear"
+    assert ax.get_ylim()[0] == 0
+    with pytest.raises(ValueError, match="expects numbers from 0 up, one a layer, got 'odd'"):
+        plot_by_layer({"odd": [-0.1]}, ylabel="share", logarithmic=False)
+
+
+# --- Densities and update ratios -------------------------------------------------------------
+
+
+def test_densities_have_the_area_one_on_common_bins():
+    wide, narrow = PRE, PRE[:5] / 10
+    ax = plot_densities({"wide": wide, "narrow": narrow}, xlabel="h", bins=40)
+    limit = wide.abs().max().item()
+    for name, values in (("wide", wide), ("narrow", narrow)):
+        x, y = points(lines(ax)[name])
+        expected, _ = np.histogram(values.numpy(), np.linspace(-limit, limit, 41), density=True)
+        assert y == pytest.approx(expected, rel=1e-5)
+        assert (y * (x[1] - x[0])).sum() == pytest.approx(1)
+    assert len({line.get_linestyle() for line in ax.lines}) == 2
+    assert (ax.get_xlabel(), ax.get_ylabel(), legend(ax)) == ("h", "density", ["wide", "narrow"])
+
+
+def test_densities_count_what_lies_outside_in_the_outermost_bins():
+    ax = plot_densities({"one": torch.tensor([-9.0, 0.1, 0.1, 9.0])}, xlabel="h", bins=4, limit=2)
+    x, y = points(ax.lines[0])
+    assert (x.tolist(), y.tolist()) == ([-1.5, -0.5, 0.5, 1.5], [0.25, 0, 0.5, 0.25])
+    assert legend(ax) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "limit", "message"),
+    [
+        ({"odd": torch.tensor([1.0, math.nan])}, None, "finite values, got 'odd' with 1 of .* 2"),
+        ({"odd": torch.zeros(0)}, None, "finite values, got 'odd' with 0 of them among 0"),
+        ({"zero": torch.zeros(3)}, None, "within a limit, got limit=0.0"),
+        ({}, None, "within a limit, got limit=0.0"),
+        ({"one": torch.ones(3)}, -1.0, "within a limit, got limit=-1.0"),
+    ],
+)
+def test_densities_that_cannot_be_drawn_are_refused(values, limit, message):
+    with pytest.raises(ValueError, match=message):
+        plot_densities(values, xlabel="h", limit=limit)
+
+
+def update_ratios(steps: int = 1000, weights: int = 7) -> UpdateRatios:
+    ratios = UpdateRatios()
+    for n in range(weights):
+        noise = torch.randn(steps, generator=generator())
+        ratios.ratios[f"linear{n}.weight"] = (noise / 10 - 3 + n / 10).tolist()
+    return ratios
+
+
+def test_update_ratios_are_drawn_as_means_of_steps_beside_the_target():
+    ratios = update_ratios()
+    ax = plot_update_ratios(ratios, target=-2.5, points=50)
+    x, y = points(lines(ax)["linear3"])
+    means = np.asarray(ratios.ratios["linear3.weight"]).reshape(50, 20).mean(axis=1)
+    assert y == pytest.approx(means)
+    assert (x[0], x[-1]) == (10, 990)
+    assert set(points(ax.lines[-1])[1].tolist()) == {-2.5}
+    assert legend(ax) == [*(f"linear{n}" for n in range(7)), "target -2.5"]
+    assert len({(to_rgba(line.get_color()), line.get_linestyle()) for line in ax.lines}) == 8
+
+
+def test_few_steps_are_drawn_one_by_one():
+    ax = plot_update_ratios(update_ratios(steps=3, weights=1))
+    assert points(ax.lines[0])[0].tolist() == [0.5, 1.5, 2.5]
+
+
+def test_ratios_that_cannot_be_drawn_are_refused():
+    with pytest.raises(ValueError, match="expects recorded steps: pass `record` to training"):
+        plot_update_ratios(UpdateRatios())
+    ratios = UpdateRatios()
+    ratios.ratios["b.weight"] = [-3.0, -math.inf]
+    with pytest.raises(ValueError, match=r"expects finite ratios, got 'b\.weight'"):
+        plot_update_ratios(ratios)
+
+
 # --- Batch norm ------------------------------------------------------------------------------
 
 
@@ -565,6 +647,9 @@ DRAW: dict[str, Callable[[], object]] = {
         {f"momentum {n}": PRE.flatten().tolist() for n in (0.1, 0.001)}, 0, every=13, ylabel="mean"
     ),
     "batch norm": lambda: plot_batch_norm(200, momentum=0.001),
+    "shares": lambda: plot_by_layer({"net": [0.2, 0.0]}, ylabel="share", logarithmic=False),
+    "densities": lambda: plot_densities({f"tanh{n}": PRE.tanh() for n in range(1, 6)}, xlabel="h"),
+    "update ratios": lambda: plot_update_ratios(update_ratios()),
     "map": lambda: plot_saturation_map(saturation(PRE.tanh())),
     "maps": lambda: plot_saturation_maps({k: saturation(PRE.tanh()) for k in "ab"}),
     "nonlinearities": lambda: plot_nonlinearities(FUNCTIONS),
@@ -623,6 +708,8 @@ def test_nothing_overlaps_or_is_cut_off(name):
         lambda ax: plot_running({"one": [1.0, 2.0]}, 1.5, ylabel="mean", ax=ax),
         lambda ax: plot_batch_norm(200, momentum=0.1, ax=ax),
         lambda ax: plot_by_layer({"net": [1.0, 0.5]}, ylabel="std", ax=ax),
+        lambda ax: plot_densities({"one": PRE}, xlabel="h", ax=ax),
+        lambda ax: plot_update_ratios(update_ratios(), ax=ax),
         lambda ax: plot_saturation_map(saturation(PRE.tanh()), ax=ax),
     ],
 )
