@@ -2,10 +2,14 @@
 
 A page below the docs folder is compared with its baked outputs. With `--bake` they are written
 instead, page by page, each as a whole once all its blocks have passed.
+
+With pytest-xdist each page belongs to one worker, which compares or writes it. At its end a worker
+tells the controller what it did.
 """
 
 import sys
 from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +31,9 @@ from literate.store import (
     figure_problems,
     page_name,
 )
+
+_WHOLE_PAGES = ("no", "loadfile", "loadscope")
+"""The values of pytest-xdist's `--dist` that keep a page in one process."""
 
 _SESSION = pytest.StashKey["_Session"]()
 
@@ -76,9 +83,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SESSION] = _Session(config)
 
 
-def pytest_collection(session: pytest.Session) -> None:
-    """Refuse to bake from other inputs than the project's, before anything runs."""
-    session.config.stash[_SESSION].refuse_other_inputs()
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse to bake what would not be right or not whole, before anything runs."""
+    session.config.stash[_SESSION].refuse_to_bake()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -111,12 +118,42 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     return (yield from session.run(item))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Count the pages that stay as they were; a worker hands all its counts over."""
+    done = session.config.stash[_SESSION].finish()
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["literate"] = asdict(done)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker did; one that crashed says nothing, and has failed."""
+    if done := getattr(node, "workeroutput", {}).get("literate"):
+        node.config.stash[_SESSION].done.add(_Done(**done))
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what was compared, what was not, and what was written."""
     for line in config.stash[_SESSION].summary():
         terminalreporter.write_line(line)
+
+
+@dataclass
+class _Done:
+    """What a process did, in types that pytest-xdist can send."""
+
+    compared: int = 0
+    not_compared: int = 0
+    written: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+
+    def add(self, other: "_Done") -> None:
+        self.compared += other.compared
+        self.not_compared += other.not_compared
+        self.written += other.written
+        self.partial += other.partial
 
 
 class _Session:
@@ -128,8 +165,7 @@ class _Session:
         self.time_limit = config.getini("literate_time_limit")
         self.pages: dict[Path, Page] = {}
         self.passed: dict[Path, dict[int, Output]] = {}
-        self.counts = {"compared": 0, "not compared": 0}
-        self.written: list[str] = []
+        self.done = _Done()
 
     def has_page(self, path: Path) -> bool:
         return path.is_relative_to(self.docs)
@@ -143,9 +179,17 @@ class _Session:
     def inputs(self) -> dict[str, str]:
         return dict(self.config.hook.pytest_literate_inputs() or {})
 
-    def refuse_other_inputs(self) -> None:
+    def refuse_to_bake(self) -> None:
+        if not self.bake or hasattr(self.config, "workerinput"):  # a worker's controller has asked
+            return
+        distribution = self.config.getoption("dist", "no")
+        if distribution not in _WHOLE_PAGES:
+            raise pytest.UsageError(
+                f"--bake expects each page in one process, `--dist {distribution}` may split it: "
+                "add `--dist loadfile` or `-n 0`"
+            )
         expected = dict(line.split(maxsplit=1) for line in self.config.getini("literate_inputs"))
-        if self.bake and expected and self.inputs != expected:
+        if expected and self.inputs != expected:
             raise pytest.UsageError(
                 f"--bake expects {_pairs(expected)}, this run has {_pairs(self.inputs)}: outputs "
                 "are baked from the inputs that `literate_inputs` names in pytest's configuration"
@@ -202,7 +246,10 @@ class _Session:
         if found:
             found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
             raise BlockError("\n\n".join(found))
-        self.counts["compared" if same_inputs else "not compared"] += len(chain)
+        if same_inputs:
+            self.done.compared += len(chain)
+        else:
+            self.done.not_compared += len(chain)
 
     def write(self, page: Page, outputs: dict[int, Output]) -> None:
         name = page_name(page.path, self.docs)
@@ -216,23 +263,27 @@ class _Session:
             files = self.store.write(name, Baked(outputs, self.inputs, versions))
         except (OSError, StoreError, UnicodeEncodeError) as error:
             raise BlockError(f"{page.path}: its outputs cannot be written: {error}") from None
-        self.written.append(f"{name} ({len(files) - 1} files)")
+        self.done.written.append(f"{name} ({len(files) - 1} files)")
+
+    def finish(self) -> _Done:
+        for path, outputs in self.passed.items():
+            if len(outputs) < (all_blocks := len(self.pages[path].blocks)):
+                count = f"{len(outputs)} of {all_blocks} blocks"
+                self.done.partial.append(f"only {count} passed: {path.name}")
+        return self.done
 
     def summary(self) -> list[str]:
         lines = []
-        if self.counts["compared"]:
-            lines.append(f"literate: {self.counts['compared']} blocks equal to their baked outputs")
-        if self.counts["not compared"]:
+        if self.done.compared:
+            lines.append(f"literate: {self.done.compared} blocks equal to their baked outputs")
+        if self.done.not_compared:
             lines.append(
-                f"literate: {self.counts['not compared']} blocks ran but were NOT compared: they "
+                f"literate: {self.done.not_compared} blocks ran but were NOT compared: they "
                 f"were baked from other inputs than {_pairs(self.inputs)}"
             )
-        if self.written:
-            lines.append(f"literate: baked {', '.join(self.written)}")
-        for path, outputs in self.passed.items():
-            if len(outputs) < len(self.pages[path].blocks):
-                count = f"{len(outputs)} of {len(self.pages[path].blocks)} blocks"
-                lines.append(f"literate: NOT baked, as only {count} passed: {path.name}")
+        if self.done.written:
+            lines.append(f"literate: baked {', '.join(sorted(self.done.written))}")
+        lines += [f"literate: NOT baked, as {reason}" for reason in sorted(self.done.partial)]
         return lines
 
 

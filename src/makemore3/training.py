@@ -15,6 +15,7 @@ from tqdm import tqdm
 from makemore3.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from makemore3.data import Dataset, Split, minibatch
 from makemore3.models import evaluating
+from makemore3.runs import run_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,10 @@ def train(
     arguments it continues from the file, and ends with the very numbers of an uninterrupted run.
     A larger `max_steps` continues a run that was complete.
 
+    Where the environment variable `MAKEMORE_RUNS` names a folder, as in the test run, a long run
+    without callback and checkpoint is kept there. The same run again continues before its last
+    step, so that everything, the gradients too, is as if it had been repeated.
+
     Args:
         model: From `(N, block_size)` indices to `(N, vocab_size)` logits.
         split: The examples that minibatches are drawn from.
@@ -158,6 +163,9 @@ def train(
 
     losses: list[float] = []
     path = None if checkpoint is None else Path(checkpoint)
+    last_save = config.max_steps
+    if path is None and callback is None and (path := run_file(model, split, config, generator)):
+        checkpoint_every = last_save = config.max_steps - 1
     run = {} if path is None else _identity(model, split, config, generator)
 
     def save() -> None:
@@ -209,7 +217,7 @@ def train(
 
         if callback is not None:
             callback(StepInfo(step, model, losses[-1], lr))
-        if (step + 1) % checkpoint_every == 0 or step + 1 == config.max_steps:
+        if (step + 1) % checkpoint_every == 0 or step + 1 == last_save:
             save()
     return History(losses)
 

@@ -1,6 +1,7 @@
 """The pytest plugin: pages are executed once, compared or baked, and nothing is skipped unseen."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -558,6 +559,109 @@ def test_bake_killed_while_a_block_runs_keeps_the_last_good_state(project):
     assert project.files() == before
     project.page(blocks("print('old')"))
     project.run().assert_outcomes(passed=1)
+
+
+# Several processes
+
+TWO = ("-n", "2", "--dist", "loadfile")
+
+
+def test_two_workers_bake_the_bytes_that_one_process_bakes(project):
+    for name in ("one", "two", "part/three"):
+        project.page(blocks(f"print({name!r})", PLOT.format(y=1)) + FIGURE, name)
+    project.bake()
+    before = project.files()
+    assert len(before) == 9
+    shutil.rmtree(project.store.root)
+    result = project.bake(*TWO)
+    result.stdout.fnmatch_lines(
+        ["literate: baked one (2 files), part/three (2 files), two (2 files)"]
+    )
+    assert project.files() == before
+
+
+def test_counts_of_two_workers_are_summed(project):
+    for name in ("one", "two", "three"):
+        project.page(blocks("print(1)") + blocks("print(2)", "print(3)"), name)
+    project.bake()
+    result = project.run(*TWO)
+    result.assert_outcomes(passed=6)
+    result.stdout.fnmatch_lines(["literate: 9 blocks equal to their baked outputs"])
+    project.inputs(names="two")
+    project.run(*TWO).stdout.fnmatch_lines(
+        ["literate: 9 blocks ran but were NOT compared: they were baked * than names two"]
+    )
+
+
+def test_workers_fail_with_the_words_of_a_single_process(project):
+    drift = "from pathlib import Path\nprint('loss', Path('loss').read_text())"
+    project.page(blocks(drift), "drifts")
+    project.page(blocks("print('same')"), "stays")
+    (project.path / "loss").write_text("2.0")
+    project.bake()
+    (project.path / "loss").write_text("3.0")
+    project.page(blocks("x = 1", "print(x / 0)"), "raises")
+    told = []
+    for arguments in ((), TWO):
+        result = project.run(*arguments)
+        result.assert_outcomes(passed=1, failed=2)
+        result.stdout.fnmatch_lines(["literate: 1 blocks equal to their baked outputs"])
+        reports = result.reprec.getreports("pytest_runtest_logreport")
+        told.append({report.nodeid: report.longrepr for report in reports if report.failed})
+    assert told[0] == told[1]
+    assert "\n-loss 2.0\n+loss 3.0\n" in told[1]["docs/drifts.md::line 2"]
+    assert "docs/raises.md:9: ZeroDivisionError: " in told[1]["docs/raises.md::line 2"]
+
+
+def test_page_that_would_be_misread_is_told_once_by_two_workers(project):
+    project.page("Text.\n\n```python\nx\n")
+    told = project.told(*TWO)
+    assert told.count("docs/page.md:3: this fence is never closed") == 1
+
+
+def test_block_that_hangs_is_stopped_in_a_worker_too(project):
+    project.pytester.makeini("[pytest]\naddopts = --codeblocks\nliterate_time_limit = 0.2\n")
+    project.page(blocks("while True: pass"))
+    assert "BlockTimeout: the block ran longer than 0.2 s" in project.told(*TWO, "docs")
+
+
+def test_failing_block_in_a_worker_leaves_the_old_outputs_of_its_page_only(project):
+    project.page(blocks("print(1)") + blocks("print(2)"), "fails")
+    project.page(blocks("print(3)"), "passes")
+    project.bake()
+    project.page(blocks("print(10)") + blocks("print(20)\n1 / 0"), "fails")
+    project.page(blocks("print(30)"), "passes")
+    result = project.run("--bake", *TWO)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "literate: baked passes (1 files)",
+            "literate: NOT baked, as only 1 of 2 blocks passed: fails.md",
+        ]
+    )
+    assert [project.output(1, name) for name in ("fails", "passes")] == ["1\n", "30\n"]
+
+
+def test_baking_is_refused_before_workers_start(project):
+    project.pytester.makeini(
+        "[pytest]\naddopts = --codeblocks\ntestpaths = docs\nliterate_inputs = names one\n"
+    )
+    project.page(blocks("open('ran', 'w').close()"))
+    split = project.run("--bake", "-n", "2")
+    assert split.ret == pytest.ExitCode.USAGE_ERROR
+    split.stderr.fnmatch_lines(["*each page in one process, `--dist load` may split it: add*"])
+    project.inputs(names="two")
+    other = project.run("--bake", *TWO)
+    assert other.ret == pytest.ExitCode.USAGE_ERROR
+    other.stderr.fnmatch_lines(["*--bake expects names one, this run has names two:*"])
+    assert not (project.path / "ran").exists()
+    assert project.files() == {}
+
+
+def test_comparing_needs_no_page_in_one_process(project):
+    project.page(blocks("print(1)") + blocks("print(2)", "print(3)"))
+    project.bake()
+    project.run("-n", "2").stdout.fnmatch_lines(["literate: 3 blocks equal to their baked outputs"])
 
 
 def test_pages_are_compared_only_when_code_blocks_are_collected(project):
