@@ -19,15 +19,21 @@ ARROWS = {
     "makemore3.init": "torch",
     "makemore3.layers": "torch makemore3.init",
     "makemore3.models": "torch makemore3.init makemore3.layers",
+    "makemore3.folding": "torch makemore3.layers",
+    "makemore3.resnet": "torch makemore3.init",
     "makemore3.data": "torch pooch requests tqdm",
     "makemore3.checkpoint": "torch",
-    "makemore3.training": "torch tqdm makemore3.checkpoint makemore3.data makemore3.models",
+    "makemore3.runs": "torch makemore3.data",
+    "makemore3.training": (
+        "torch tqdm makemore3.checkpoint makemore3.data makemore3.models makemore3.runs"
+    ),
     "makemore3.sampling": "torch makemore3.data makemore3.models",
     "makemore3.diagnostics": "torch",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",
     "makemore3.published": "",
     "makemore3.reproduce": (
-        "torch makemore3.data makemore3.models makemore3.published makemore3.training"
+        "torch makemore3.data makemore3.diagnostics makemore3.layers makemore3.models "
+        "makemore3.published makemore3.sampling makemore3.training"
     ),
     "makemore3.cli": (
         "torch makemore3.checkpoint makemore3.data makemore3.models makemore3.published "
