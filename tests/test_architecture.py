@@ -46,12 +46,19 @@ ARROWS = {
     "literate.compare": "| PIL",
     "literate.record": "| matplotlib literate.svg",
     "literate.store": "literate.page",
-    "literate.pytest_plugin": (
-        "pytest pytest_codeblocks literate.compare literate.page literate.record literate.store"
+    "literate.notebook": (
+        "nbformat literate.compare literate.page "
+        "| IPython matplotlib matplotlib_inline nbclient literate.svg"
     ),
-    "literate.markdown_ext": "markdown math_core literate.chapters literate.page literate.store",
+    "literate.pytest_plugin": (
+        "pytest pytest_codeblocks literate.compare literate.notebook literate.page "
+        "literate.record literate.store"
+    ),
+    "literate.markdown_ext": (
+        "markdown math_core literate.chapters literate.notebook literate.page literate.store"
+    ),
     "literate.lint": "pytest_codeblocks yaml literate.chapters literate.page literate.store",
-    "literate.mkdocs_hooks": "mkdocs literate.store | fontTools",
+    "literate.mkdocs_hooks": "mkdocs nbformat literate.notebook literate.page | fontTools",
 }
 
 

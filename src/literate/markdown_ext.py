@@ -2,7 +2,8 @@
 
 Per page it places what each block printed, turns `![alt](baked) caption` into a figure with the
 baked SVG inlined, sets the maths that arithmatex found as MathML, and replaces `[[chapters]]` by
-the table of the chapters. It warns of anything missing or outdated, so a strict build fails.
+the table of the chapters and `[[notebook file.ipynb]]` by that notebook, which stands beside the
+page. It warns of anything missing or outdated, so a strict build fails.
 """
 
 import html
@@ -21,6 +22,7 @@ from markdown.treeprocessors import Treeprocessor
 from math_core import LatexError, LatexToMathML
 
 from literate.chapters import read_chapters
+from literate.notebook import NotebookError, code_cells, figure_texts, problems, read_notebook
 from literate.page import FIGURE_TARGET, Block, PageError, normalise, read_page
 from literate.store import Baked, Store, StoreError, block_problems, page_name
 
@@ -28,26 +30,31 @@ from literate.store import Baked, Store, StoreError, block_problems, page_name
 _log = logging.getLogger("mkdocs.plugins.literate")
 
 _CHAPTERS = "[[chapters]]"
-_OURS = re.compile(r"^\s*(?:(?:```|~~~)\W*py|\[\[chapters\]\])", re.MULTILINE)
+_NOTEBOOK = re.compile(r"\s*\[\[notebook (?P<file>[^\]]+)\]\]\s*")
+_OURS = re.compile(r"^\s*(?:(?:```|~~~)\W*py|\[\[(?:chapters\]\]|notebook ))", re.MULTILINE)
 _AFTER_NORMALISE_BEFORE_FENCES = 27
 _AFTER_INLINE = 15
 _LABEL_LENGTH = 70
 
 
 class LiterateExtension(Extension):
-    """Options: `docs`, the folder of the pages, and `store`, that of the baked outputs."""
+    """Options: `docs`, the folder of the pages; `store`, that of the baked outputs; `colab`, the
+    address at which Colab opens the files of `docs`, or "" if there is none.
+    """
 
     def __init__(self, **options: Any) -> None:
         self.config = {
             "docs": ["docs", "the folder of the pages"],
             "store": ["", "the folder of the baked outputs; `baked` in `docs` if empty"],
+            "colab": ["", "where Colab opens the files of `docs`; no button if empty"],
         }
         super().__init__(**options)
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: D102
         docs = Path(os.fspath(self.getConfig("docs")))
         store = self.getConfig("store")
-        state = _State(docs, Store(Path(os.fspath(store)) if store else docs / "baked"))
+        baked = Store(Path(os.fspath(store)) if store else docs / "baked")
+        state = _State(docs, baked, self.getConfig("colab"))
         md.registerExtension(self)
         self.reset = state.figures.clear
         md.preprocessors.register(_Place(md, state), "literate", _AFTER_NORMALISE_BEFORE_FENCES)
@@ -64,6 +71,7 @@ def makeExtension(**options: Any) -> LiterateExtension:
 class _State:
     docs: Path
     store: Store
+    colab: str
     figures: dict[str, str] = field(default_factory=dict)
     """Target of a figure in the current page -> its SVG."""
 
@@ -129,6 +137,8 @@ class _Place(Preprocessor):
         for number, line in enumerate(page.prose(), start=1):
             if line.strip() == _CHAPTERS:
                 shown[number] = ["", *_chapter_table(self.state), ""]
+            elif match := _NOTEBOOK.fullmatch(line):
+                shown[number] = self._notebook(path.parent / match["file"])
         return [line for number in sorted(shown) for line in shown[number]]
 
     def _output(self, path: Path, block: Block, baked: Baked, shown: dict[int, list[str]]) -> str:
@@ -146,7 +156,40 @@ class _Place(Preprocessor):
             while not FIGURE_TARGET.search(shown[line][0]):
                 line += 1
             shown[line][0] = FIGURE_TARGET.sub(f"]({target}", shown[line][0], count=1)
-        return self.md.htmlStash.store(_printed(block, output.text)) if output.text else ""
+        if not output.text:
+            return ""
+        return self.md.htmlStash.store(_output_box(f"Output of block {block.number}", output.text))
+
+    def _notebook(self, path: Path) -> list[str]:
+        """The notebook as Markdown: its texts, its code in fences, what each cell printed and drew.
+
+        Below the title stand the links to get it.
+        """
+        try:
+            notebook = read_notebook(path)
+        except (OSError, NotebookError) as error:
+            _log.warning("%s", error)
+            return [self.md.htmlStash.store(_MISSING)]
+        for problem in problems(notebook):
+            _log.warning("%s: %s", path, problem)
+        code = {cell.number: cell for cell in code_cells(notebook)}
+        lines: list[str] = []
+        for number, cell in enumerate(notebook.cells, start=1):
+            if number in code:
+                printed = code[number].text
+                lines += ["```python", *cell.source.split("\n"), "```", ""]
+                if printed:
+                    label = f"Output of cell {number}"
+                    lines += [self.md.htmlStash.store(_output_box(label, printed)), ""]
+                continue
+            texts, rest = figure_texts(cell.source)
+            drawn = code[number - 1].figures if number - 1 in code else ()
+            for index, ((alt, caption), svg) in enumerate(zip(texts, drawn, strict=False), start=1):
+                target = f"cell-{number - 1}-{index}"
+                self.state.figures[target] = svg
+                lines += [f"![{alt}]({target}) {caption}", ""]
+            lines += [*rest.split("\n"), ""]
+        return _below_title(lines, _links(path, self.state))
 
 
 _MISSING = (
@@ -155,12 +198,25 @@ _MISSING = (
 )
 
 
-def _printed(block: Block, text: str) -> str:
+def _output_box(label: str, text: str) -> str:
     return (
         f'<div class="lit-output" data-search-exclude><pre tabindex="0" role="group" '
-        f'aria-label="Output of block {block.number}"><code>{html.escape(text, quote=False)}'
-        "</code></pre></div>"
+        f'aria-label="{label}"><code>{html.escape(text, quote=False)}</code></pre></div>'
     )
+
+
+def _below_title(lines: list[str], links: str) -> list[str]:
+    """Put the links below the first heading, or above all where there is none."""
+    at = next((n for n, line in enumerate(lines, start=1) if line.startswith("# ")), 0)
+    return [*lines[:at], "", links, "", *lines[at:]]
+
+
+def _links(path: Path, state: _State) -> str:
+    links = [f"[Download this notebook]({path.name})"]
+    if state.colab:
+        file = path.relative_to(state.docs).as_posix()
+        links.append(f"[Open it in Colab]({state.colab.rstrip('/')}/{file})")
+    return " · ".join(links)
 
 
 def _chapter_table(state: _State) -> list[str]:

@@ -2,8 +2,12 @@
 
 MkDocs calls the functions named `on_...` (its setting `hooks`). While a page is rendered, whatever
 may scroll sideways is put within reach of the keyboard, and code gets by with fewer elements. After
-the build, the maths font is cut down to the characters that the site's formulas use, and the style
-sheets are written into the pages: a page then shows itself with its first response.
+the build, each page with code is also written as a notebook, the maths font is cut down to the
+characters that the site's formulas use, and the style sheets are written into the pages: a page
+then shows itself with its first response.
+
+Notebooks begin with the code `extra.notebook_setup` of the configuration, in which the empty
+`REPOSITORY` becomes the address `extra.repository`.
 """
 
 import hashlib
@@ -16,9 +20,15 @@ import posixpath
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.pages import Page as SitePage
+
+from literate.notebook import from_page
+from literate.page import PageError, read_page
 
 log = logging.getLogger("mkdocs.plugins.literate")
 
@@ -38,9 +48,37 @@ def on_page_content(content: str, **_: object) -> str:
     return plain_code(focusable_scrollers(content))
 
 
+def on_page_context(context: dict[str, Any], page: SitePage, **_: object) -> dict[str, Any]:
+    """Tell the template how the page's notebook is called, if it has one (MkDocs event)."""
+    source = page.file.abs_src_path
+    if source and _has_code(Path(source)):
+        context["notebook"] = f"{Path(source).stem}.ipynb"
+    return context
+
+
+def on_post_page(output: str, page: SitePage, config: MkDocsConfig) -> str:
+    """Write the page as a notebook beside it (MkDocs event)."""
+    source = page.file.abs_src_path
+    if source and _has_code(Path(source)):
+        setup = stamped(config.extra["notebook_setup"], config.extra.get("repository", ""))
+        notebook = from_page(
+            read_page(Path(source)),
+            title=str(page.title),
+            address=page.canonical_url or "",
+            # As on the page, what a cell does not print is not shown.
+            first=f'{setup}\n%config InteractiveShell.ast_node_interactivity = "none"',
+        )
+        target = Path(page.file.abs_dest_path).with_name(f"{Path(source).stem}.ipynb")
+        _write(target, nbformat.writes(notebook).encode())
+    return output
+
+
 def on_post_build(config: MkDocsConfig) -> None:
     """Write the maths font, then the style sheets into the pages (MkDocs event)."""
     site = Path(config.site_dir)
+    for path in sorted(site.rglob("*.ipynb")):
+        text = path.read_text(encoding="utf-8")
+        _write(path, stamped(text, config.extra.get("repository", ""), quote='\\"').encode())
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(site.rglob("*.html"))}
     if characters := maths_characters(pages.values()):
         cache = Path(config.config_file_path).parent / ".cache" / "fonts"
@@ -48,6 +86,11 @@ def on_post_build(config: MkDocsConfig) -> None:
     root = urlsplit(config.site_url or "/").path
     for path, page in pages.items():
         _write(path, inline_stylesheets(page, path, site, root).encode())
+
+
+def stamped(code: str, repository: str, quote: str = '"') -> str:
+    """Return the code, or the text of a notebook, with the repository's address filled in."""
+    return code.replace(f"REPOSITORY = {quote}{quote}", f"REPOSITORY = {quote}{repository}{quote}")
 
 
 def focusable_scrollers(content: str) -> str:
@@ -132,6 +175,13 @@ def inline_stylesheets(page: str, path: Path, site: Path, root: str = "/") -> st
         return f"<style>{css}</style>"
 
     return _STYLESHEET.sub(inline, page)
+
+
+def _has_code(path: Path) -> bool:
+    try:
+        return bool(read_page(path).blocks)
+    except PageError:
+        return False  # the extension warns of it
 
 
 def _beside(href: str, target: str) -> str:

@@ -1,14 +1,15 @@
 """Records the blocks of the pages while pytest-codeblocks executes them; compares, or bakes.
 
 A page below the docs folder is compared with its baked outputs. With `--bake` they are written
-instead, page by page, each as a whole once all its blocks have passed.
+instead, page by page, each as a whole once all its blocks have passed. A notebook there is executed
+from top to bottom, and compared with the outputs that it holds itself, or written anew.
 
 With pytest-xdist each page belongs to one worker, which compares or writes it. At its end a worker
 tells the controller what it did.
 """
 
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +20,7 @@ import pytest
 from pytest_codeblocks.main import extract_from_file
 from pytest_codeblocks.plugin import MarkdownFile, TestBlock
 
+from literate import notebook as notebooks
 from literate.compare import svg_difference, text_difference
 from literate.page import Block, Page, PageError, read_page
 from literate.record import TIME_LIMIT, BlockError, Recorded, Recorder
@@ -86,6 +88,35 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse to bake what would not be right or not whole, before anything runs."""
     session.config.stash[_SESSION].refuse_to_bake()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "NotebookFile | None":
+    """Collect the notebooks below the docs folder."""
+    if file_path.suffix == ".ipynb" and parent.config.stash[_SESSION].has_page(file_path):
+        return NotebookFile.from_parent(parent, path=file_path)
+    return None
+
+
+class NotebookFile(pytest.File):
+    """A notebook: one test, as its cells are one run."""
+
+    def collect(self) -> "Iterator[NotebookItem]":
+        """Yield the one test."""
+        yield NotebookItem.from_parent(self, name="cells")
+
+
+class NotebookItem(pytest.Item):
+    """Executes a notebook, then compares or writes it."""
+
+    def runtest(self) -> None:
+        """Do so."""
+        self.config.stash[_SESSION].run_notebook(self.path)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show the message alone where it says everything."""
+        if isinstance(excinfo.value, BlockError | notebooks.NotebookError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -179,6 +210,16 @@ class _Session:
     def inputs(self) -> dict[str, str]:
         return dict(self.config.hook.pytest_literate_inputs() or {})
 
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        versions = {"python": ".".join(map(str, sys.version_info[:2]))}
+        for package in self.config.getini("literate_versions"):
+            try:
+                versions[package] = version(package).partition("+")[0]
+            except PackageNotFoundError:
+                continue
+        return versions
+
     def refuse_to_bake(self) -> None:
         if not self.bake or hasattr(self.config, "workerinput"):  # a worker's controller has asked
             return
@@ -246,24 +287,21 @@ class _Session:
         if found:
             found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
             raise BlockError("\n\n".join(found))
-        if same_inputs:
-            self.done.compared += len(chain)
-        else:
-            self.done.not_compared += len(chain)
+        self.count(len(chain), same_inputs)
 
     def write(self, page: Page, outputs: dict[int, Output]) -> None:
         name = page_name(page.path, self.docs)
-        versions = {"python": ".".join(map(str, sys.version_info[:2]))}
-        for package in self.config.getini("literate_versions"):
-            try:
-                versions[package] = version(package).partition("+")[0]
-            except PackageNotFoundError:
-                continue
         try:
-            files = self.store.write(name, Baked(outputs, self.inputs, versions))
+            files = self.store.write(name, Baked(outputs, self.inputs, self.versions))
         except (OSError, StoreError, UnicodeEncodeError) as error:
             raise BlockError(f"{page.path}: its outputs cannot be written: {error}") from None
         self.done.written.append(f"{name} ({len(files) - 1} files)")
+
+    def count(self, blocks: int, same_inputs: bool) -> None:
+        if same_inputs:
+            self.done.compared += blocks
+        else:
+            self.done.not_compared += blocks
 
     def finish(self) -> _Done:
         for path, outputs in self.passed.items():
@@ -271,6 +309,23 @@ class _Session:
                 count = f"{len(outputs)} of {all_blocks} blocks"
                 self.done.partial.append(f"only {count} passed: {path.name}")
         return self.done
+
+    def run_notebook(self, path: Path) -> None:
+        shown = path.relative_to(self.config.rootpath)
+        stored = notebooks.read_notebook(path, outputs=not self.bake)
+        cells = len(notebooks.code_cells(stored))
+        if not self.bake and (found := notebooks.problems(stored)):
+            raise BlockError("\n".join(f"{shown}: {problem}" for problem in found))
+        run = notebooks.execute(stored, path, time_limit=self.time_limit)
+        if self.bake:
+            notebooks.write_notebook(run, path, inputs=self.inputs, versions=self.versions)
+            self.done.written.append(f"{page_name(path, self.docs)} ({cells} cells)")
+            return
+        same_inputs = notebooks.inputs(stored) == self.inputs
+        if same_inputs and (found := notebooks.differences(stored, run)):
+            found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
+            raise BlockError("\n\n".join([f"{shown}:", *found]))
+        self.count(cells, same_inputs)
 
     def summary(self) -> list[str]:
         lines = []
