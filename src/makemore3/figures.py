@@ -358,7 +358,7 @@ def plot_update_ratios(
     ax.set(xlabel="step", ylabel="log10 of update to data")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(FuncFormatter(_number))
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     _legend_above(ax, len(ratios.ratios) + 1)
     return ax
 
@@ -631,4 +631,4 @@ def _label_logarithmic(axis: Axis) -> None:
 
 
 def _number(value: float, position: int | None = None) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}".replace("e-0", "e-")
