@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ from makemore3.checkpoint import CheckpointError, load_checkpoint
 from makemore3.data import Vocabulary, load_dataset
 from makemore3.models import LECTURE_SEED, STAGES, mlp, parameter_count
 from makemore3.published import PUBLISHED
-from makemore3.reproduce import LONG_RUNS, Comparison, compare
+from makemore3.reproduce import LONG_RUNS, Comparison, compare, table
 from makemore3.sampling import SAMPLING_SEED, sample_names
 from makemore3.training import TrainConfig, describe_model, evaluate, train
 
@@ -98,32 +98,19 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    dataset = load_dataset()
-    print(f"{'':<36}{'published':>10}{'ours':>10}{'digits':>9}  note")
-    comparisons = []
-    for comparison in compare(dataset, quick=options.quick):
-        comparisons.append(comparison)
-        print(_row(comparison), flush=True)
+    comparisons: list[Comparison] = []
+
+    def measured() -> Iterator[Comparison]:
+        for comparison in compare(load_dataset(), quick=options.quick):
+            comparisons.append(comparison)
+            yield comparison
+
+    for line in table(measured()):
+        print(line, flush=True)
     met = sum(comparison.agrees for comparison in comparisons)
-    print(f"{met} of {len(comparisons)} numbers within their tolerance")
+    print(f"{met} of {len(comparisons)} within their tolerance")
     if options.quick:
         print(
-            f"left out (--quick): {len(PUBLISHED) - len(comparisons)} numbers of "
-            + "; ".join(LONG_RUNS)
+            f"left out (--quick): {len(PUBLISHED) - len(comparisons)}, of " + "; ".join(LONG_RUNS)
         )
     return 0 if met == len(comparisons) else 1
-
-
-def _row(comparison: Comparison) -> str:
-    published = comparison.published
-    agreed, digits = comparison.digits
-    minutes, seconds = divmod(published.moment, 60)
-    notes = [f"{published.source}, lecture {minutes}:{seconds:02}", published.note]
-    if published.tolerance != "0":
-        notes.append(f"tolerance {published.tolerance}")
-    if not comparison.agrees:
-        notes.insert(0, f"NOT MET: {comparison.difference} off")
-    return (
-        f"{f'{published.run}: {published.quantity}':<36}{published.value:>10}"
-        f"{comparison.ours:>10}{f'{agreed} of {digits}':>9}  {'; '.join(filter(None, notes))}"
-    )

@@ -1,79 +1,172 @@
 """Measure again what was published, and say how many digits agree."""
 
-from collections.abc import Callable, Iterator, Sequence
+import copy
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from itertools import groupby, takewhile
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from makemore3.data import Dataset, minibatch
-from makemore3.models import LECTURE_SEED, STAGES, Stage, mlp, parameter_count
+from makemore3.data import Dataset, Split, minibatch
+from makemore3.diagnostics import (
+    parameter_stats,
+    record_activations,
+    record_gradients,
+    saturation,
+)
+from makemore3.layers import BatchNorm1d, Sequential, Tanh
+from makemore3.models import LECTURE_SEED, STAGES, Stage, deep_mlp, mlp, parameter_count
 from makemore3.published import PUBLISHED, Published
-from makemore3.training import evaluate, train
+from makemore3.sampling import SAMPLING_SEED, sample_names
+from makemore3.training import TrainConfig, evaluate, split_loss, train
 
 W2_TENTH = Stage(title="W2 x 0.1", w1_std=1.0, b1_std=1.0, w2_std=0.1, b2_std=0.0)
 """The lecture's try on the way to `SOFTMAX_FIXED`."""
 
-Measure = Callable[[Dataset], dict[str, float]]
+Measured = dict[str, float | str]
+"""By quantity: a number, or a sampled name."""
+
+Measure = Callable[[Dataset], Measured]
 
 
-def _sizes(dataset: Dataset) -> dict[str, float]:
+def _sizes(dataset: Dataset) -> Measured:
     return {
         "names": len(dataset.names),
         "vocabulary size": dataset.vocabulary.size,
         "train examples": len(dataset.train),
         "dev examples": len(dataset.dev),
         "test examples": len(dataset.test),
+        "context characters": dataset.train.x.shape[1],
     }
 
 
-def _first_step(dataset: Dataset, *, stage: Stage) -> dict[str, float]:
+def _first_step(dataset: Dataset, *, net: Callable[..., Sequential]) -> Measured:
     generator = torch.Generator().manual_seed(LECTURE_SEED)
-    model = mlp(stage, generator=generator)
+    model = net(generator=generator)
     x, y = minibatch(dataset.train, 32, generator=generator)
     return {"parameters": parameter_count(model), "loss": F.cross_entropy(model(x), y).item()}
 
 
-def _whole_run(dataset: Dataset, *, stage: Stage) -> dict[str, float]:
+def _whole_run(dataset: Dataset, *, stage: Stage) -> Measured:
     generator = torch.Generator().manual_seed(LECTURE_SEED)
     model = mlp(stage, generator=generator)
-    train(model, dataset.train, generator=generator)
-    return {f"{name} loss": loss for name, loss in evaluate(model, dataset).items()}
+    losses = train(model, dataset.train, generator=generator).losses
+    measured: Measured = {f"batch {step:,}": losses[step] for step in range(0, 200_000, 10_000)}
+    measured |= {f"{name} loss": loss for name, loss in evaluate(model, dataset).items()}
+    if stage.batch_norm:
+        calibrated = _calibrated(model, dataset.train)
+        for name, split in (("train", dataset.train), ("dev", dataset.dev)):
+            measured[f"own {name} loss"] = split_loss(_calibrated(model, split), split)
+            measured[f"calibrated {name}"] = split_loss(calibrated, split)
+    return measured
+
+
+def _calibrated(model: Sequential, split: Split) -> Sequential:
+    """Copy a net, with the mean and standard deviation of this split as its running ones."""
+    model = copy.deepcopy(model).train()
+    for layer in model.modules():
+        if isinstance(layer, BatchNorm1d):
+            layer.momentum = 1.0  # the new batch is all that counts
+    with torch.no_grad():
+        model(split.x)
+    return model
+
+
+def _six_layers(dataset: Dataset) -> Measured:
+    """Train as the notebook does; the statistics are those of the last step, before its update."""
+    generator = torch.Generator().manual_seed(LECTURE_SEED)
+    model = deep_mlp(gain=1.0, batch_norm="before", generator=generator)
+    config = TrainConfig(max_steps=1001)
+    with record_activations(model, Tanh) as activations, record_gradients(model, Tanh) as gradients:
+        history = train(model, dataset.train, config, generator=generator)
+    measured: Measured = {"parameters": parameter_count(model), "first loss": history.losses[0]}
+    measured |= {f"{name} loss": loss for name, loss in evaluate(model, dataset).items()}
+    for name, h in activations.items():
+        measured[f"{name} mean"], measured[f"{name} std"] = h.mean().item(), h.std().item()
+        measured[f"{name} saturated %"] = 100 * saturation(h, threshold=0.97).share
+    for name, gradient in gradients.items():
+        measured[f"{name} grad mean"] = gradient.mean().item()
+        measured[f"{name} grad std"] = gradient.std().item()
+    for weight in parameter_stats(model):  # their data after the last update
+        name = weight.name.removesuffix(".weight")
+        measured[f"{name} grad mean"] = weight.grad_mean
+        measured[f"{name} grad std"] = weight.grad_std
+        measured[f"{name} grad:data"] = weight.grad_to_data
+    generator = torch.Generator().manual_seed(SAMPLING_SEED)
+    names = sample_names(model, dataset.vocabulary, generator=generator)
+    return measured | {f"name {place}": name for place, name in enumerate(names, start=1)}
+
+
+def _linear_layer(_: Dataset, *, norm: bool) -> Measured:
+    """Send random numbers through a linear layer without scaling, and random gradients back."""
+    generator = torch.Generator().manual_seed(LECTURE_SEED)
+    tensors = {"input": torch.randn(1000, generator=generator, requires_grad=True)}
+    tensors["weight"] = torch.randn((1000, 1000), generator=generator, requires_grad=True)
+    x = tensors["weight"] @ tensors["input"]
+    tensors["linear" if norm else "output"] = x
+    if norm:
+        tensors["norm"] = x = (x - x.mean()) / torch.sqrt(x.var() + 1e-5)
+    for tensor in tensors.values():
+        tensor.retain_grad()
+    (x @ torch.randn(1000, generator=generator)).backward()
+    return {
+        **{f"{name} std": tensor.std().item() for name, tensor in tensors.items()},
+        **{f"{name} grad std": _gradient(tensor).std().item() for name, tensor in tensors.items()},
+    }
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    assert tensor.grad is not None
+    return tensor.grad
 
 
 LONG_RUNS: dict[str, Measure] = {
-    f"{name}, trained": partial(_whole_run, stage=STAGES[name])
-    for name in ("as-written", "softmax-fixed", "tanh-fixed", "kaiming", "batch-norm-no-bias")
+    f"{name}, trained": partial(_whole_run, stage=stage) for name, stage in STAGES.items()
 }
 """Runs of 200,000 steps, one or two minutes each."""
 
 RUNS: dict[str, Measure] = {
     "data": _sizes,
-    "W2 x 0.1, step 0": partial(_first_step, stage=W2_TENTH),
-    **{f"{name}, step 0": partial(_first_step, stage=stage) for name, stage in STAGES.items()},
+    **{
+        f"{name}, step 0": partial(_first_step, net=partial(mlp, stage))
+        for name, stage in {"W2 x 0.1": W2_TENTH, **STAGES}.items()
+    },
+    "six layers, step 0": partial(_first_step, net=deep_mlp),
     **LONG_RUNS,
+    "six layers, batch norm": _six_layers,
+    "bonus, linear": partial(_linear_layer, norm=False),
+    "bonus, linear and norm": partial(_linear_layer, norm=True),
 }
 """What each run of `makemore3.published` does."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A published number beside ours."""
+    """A published number or name beside ours."""
 
     published: Published
-    measured: float
+    measured: float | str
 
     @property
     def ours(self) -> str:
-        """Our number, written with as many decimals as the published one."""
-        return f"{self.measured:,.{self.published.decimals}f}"
+        """Our number, written with as many digits as the published one; a name as it is."""
+        return self._written(chaotic=self.published.chaotic)
 
     @property
     def difference(self) -> Decimal:
-        """How far our number, so written, is from the published one."""
-        return abs(_decimal(self.ours) - _decimal(self.published.value))
+        """How far our number, with all the published digits, is from the published one.
+
+        For a name: its letters from the first one that differs.
+        """
+        ours, published = self._written(), self.published.value
+        if self.published.kind == "text":
+            return Decimal(max(len(ours), len(published)) - self._same_letters())
+        return abs(_decimal(ours) - _decimal(published))
 
     @property
     def agrees(self) -> bool:
@@ -82,15 +175,36 @@ class Comparison:
 
     @property
     def digits(self) -> tuple[int, int]:
-        """Leading digits that agree, and how many are published.
+        """Leading digits, or letters, that agree, and how many are published.
 
-        They agree down to the last place of which the difference is at most half a unit.
+        Digits agree down to the last place of which the difference is at most half a unit, and all
+        of them if the number is within a tolerance of one unit: that may be rounding alone.
         """
-        place = self.published.decimals
-        published = sum(map(str.isdigit, self.published.value.lstrip("0.")))
-        while self.difference > Decimal(5).scaleb(-place - 1):
-            place -= 1
-        return max(0, published - self.published.decimals + place), published
+        if self.published.kind == "text":
+            return self._same_letters(), len(self.published.value)
+        number, place = _decimal(self.published.value), self.published.exponent
+        published = len(number.as_tuple().digits) if number else -place
+        if self.agrees and not self.published.chaotic:
+            return published, published
+        agreed = published
+        while self.difference > Decimal(5).scaleb(place - 1):
+            place, agreed = place + 1, agreed - 1
+        return max(0, agreed), published
+
+    def _written(self, *, chaotic: bool = False) -> str:
+        if isinstance(self.measured, str):
+            return self.measured
+        if "e" in self.published.value:
+            places = len(self.published.value.partition("e")[0].partition(".")[2])
+            return f"{self.measured:.{places}e}"
+        exponent = self.published.exponent
+        if chaotic:  # what follows is chance
+            exponent = max(exponent, _decimal(self.published.tolerance).adjusted())
+        return f"{self.measured:z,.{-exponent}f}"
+
+    def _same_letters(self) -> int:
+        pairs = zip(self._written(), self.published.value, strict=False)
+        return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _decimal(number: str) -> Decimal:
@@ -115,10 +229,52 @@ def compare(
             "the published numbers belong to the lecture's names, but the corpus in use is "
             f"{dataset.names.source}: set MAKEMORE_NAMES to a copy of the lecture's names.txt"
         )
-    results: dict[str, dict[str, float]] = {}
+    results: dict[str, Measured] = {}
     for number in published:
         if quick and number.run in LONG_RUNS:
             continue
         if number.run not in results:
             results[number.run] = RUNS[number.run](dataset)
         yield Comparison(number, results[number.run][number.quantity])
+
+
+_WIDTH = 63
+
+
+def table(comparisons: Iterable[Comparison]) -> Iterator[str]:
+    """Write comparisons as lines of text, each as soon as its number has been measured.
+
+    A line is published, ours, digits that agree, tolerance. What neighbouring lines share stands
+    above them: run, source, moment of the lecture, note. Of a chaotic number ours is written only
+    as far as the tolerance goes, and its digits are not counted.
+
+    Args:
+        comparisons: From `compare`.
+    """
+    yield _line("", "published", "ours", "digits", "tolerance")
+    for heading, group in groupby(comparisons, key=lambda c: _heading(c.published)):
+        yield from textwrap.wrap(heading, _WIDTH, subsequent_indent="  ")
+        yield from map(_row, group)
+
+
+def _heading(published: Published) -> str:
+    minutes, seconds = divmod(published.moment, 60)
+    hours, minutes = divmod(minutes, 60)
+    moment = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    note = published.note and f"; {published.note}"
+    return f"{published.run} ({published.source}, lecture {moment}{note})"
+
+
+def _row(comparison: Comparison) -> str:
+    published = comparison.published
+    digits = "chaotic" if published.chaotic else "{} of {}".format(*comparison.digits)
+    line = _line(
+        f"  {published.quantity}", published.value, comparison.ours, digits, published.tolerance
+    )
+    return line if comparison.agrees else f"{line}  NOT MET: {comparison.difference} off"
+
+
+def _line(quantity: str, published: str, ours: str, digits: str, tolerance: str) -> str:
+    """Narrow columns, for phones; only the longest names push those after them aside."""
+    line = f"{quantity}{published:>{32 - len(quantity)}} {ours:>11}{digits:>9}"
+    return f"{line}{tolerance:>{_WIDTH - len(line)}}"
