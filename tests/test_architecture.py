@@ -47,7 +47,7 @@ ARROWS = {
     "literate.record": "| matplotlib literate.svg",
     "literate.store": "literate.page",
     "literate.notebook": (
-        "nbformat literate.compare literate.page "
+        "nbformat literate.compare literate.page literate.store "
         "| IPython matplotlib matplotlib_inline nbclient literate.svg"
     ),
     "literate.pytest_plugin": (

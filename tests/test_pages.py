@@ -10,6 +10,7 @@ from mkdocs.config import load_config
 
 from literate import lint
 from literate.chapters import Lecture, read_chapters
+from literate.notebook import DIRECTIVE, as_page, read_notebook
 from literate.page import Page, PageError, read_page
 from literate.store import Baked, Problem, Store, StoreError, page_name
 
@@ -27,6 +28,8 @@ STARTS = [
 
 
 def numbers(path: Path) -> list[Problem]:
+    if notebook := with_notebook(path):
+        return lint.numbers(*notebook)
     try:
         baked = STORE.read(page_name(path, DOCS)) if path in PAGES else None
     except StoreError as error:
@@ -59,6 +62,8 @@ def anchors(path: Path) -> list[Problem]:
 
 
 def baked(path: Path) -> list[Problem]:
+    if with_notebook(path):
+        return []  # the notebook's outputs are its own
     problems = STORE.problems(page(path), page_name(path, DOCS))
     remedy = f": `pytest --bake {path.relative_to(ROOT)}` writes the page's outputs anew"
     return [Problem(problem.line, problem.message + remedy) for problem in problems]
@@ -104,7 +109,17 @@ def test_page_of_a_chapter_exists(chapter):
 
 @cache
 def page(path: Path) -> Page:
-    return read_page(path)
+    notebook = with_notebook(path)
+    return notebook[0] if notebook else read_page(path)
+
+
+@cache
+def with_notebook(path: Path) -> tuple[Page, Baked] | None:
+    """A page that shows a notebook, with the notebook's text, and the notebook's outputs."""
+    own = read_page(path)
+    if match := DIRECTIVE.search(own.text):
+        return as_page(own.text, read_notebook(path.parent / match["file"]), path)
+    return None
 
 
 @cache

@@ -22,16 +22,26 @@ from markdown.treeprocessors import Treeprocessor
 from math_core import LatexError, LatexToMathML
 
 from literate.chapters import read_chapters
-from literate.notebook import NotebookError, code_cells, figure_texts, problems, read_notebook
-from literate.page import FIGURE_TARGET, Block, PageError, normalise, read_page
+from literate.notebook import DIRECTIVE, NotebookError, as_page, read_notebook
+from literate.page import (
+    FIGURE_TARGET,
+    Block,
+    Page,
+    PageError,
+    front_matter_end,
+    normalise,
+    read_page,
+)
 from literate.store import Baked, Store, StoreError, block_problems, page_name
 
 # MkDocs counts warnings below this name, so that its strict mode fails on them.
 _log = logging.getLogger("mkdocs.plugins.literate")
 
 _CHAPTERS = "[[chapters]]"
-_NOTEBOOK = re.compile(r"\s*\[\[notebook (?P<file>[^\]]+)\]\]\s*")
 _OURS = re.compile(r"^\s*(?:(?:```|~~~)\W*py|\[\[(?:chapters\]\]|notebook ))", re.MULTILINE)
+_Lines = dict[int, list[str]]
+"""What stands in each line of a page, by number: itself, or more than one line."""
+
 _AFTER_NORMALISE_BEFORE_FENCES = 27
 _AFTER_INLINE = 15
 _LABEL_LENGTH = 70
@@ -121,6 +131,8 @@ class _Place(Preprocessor):
         path, offset = found
         try:
             page = read_page(path)
+            if notebook := DIRECTIVE.search(page.text):
+                return self._notebook(page, path.parent / notebook["file"])
         except PageError as error:
             _log.warning("%s", error)
             return lines
@@ -129,19 +141,36 @@ class _Place(Preprocessor):
         except StoreError as error:
             _log.warning("%s: %s", path, error)
             baked = Baked()
-        shown = {number: [line] for number, line in enumerate(lines, start=offset + 1)}
-        for block in page.blocks:
-            below = self._output(path, block, baked, shown)
-            shown[block.first_line].insert(0, "")
-            shown[block.last_line] += ["", block.indent + below, ""]
+        shown = self._shown(page, baked, lines, offset)
         for number, line in enumerate(page.prose(), start=1):
             if line.strip() == _CHAPTERS:
                 shown[number] = ["", *_chapter_table(self.state), ""]
-            elif match := _NOTEBOOK.fullmatch(line):
-                shown[number] = self._notebook(path.parent / match["file"])
-        return [line for number in sorted(shown) for line in shown[number]]
+        return _joined(shown)
 
-    def _output(self, path: Path, block: Block, baked: Baked, shown: dict[int, list[str]]) -> str:
+    def _notebook(self, page: Page, path: Path) -> list[str]:
+        """The page with its notebook, and below the title the links to get it."""
+        try:
+            whole, baked = as_page(page.text, read_notebook(path), page.path)
+        except (OSError, NotebookError, PageError) as error:
+            _log.warning("%s: %s", path, error)
+            return [self.md.htmlStash.store(_MISSING)]
+        start = front_matter_end(whole.text)
+        shown = self._shown(whole, baked, whole.text.split("\n")[start:], start)
+        prose = enumerate(whole.prose(), start=1)
+        title = next((n for n, line in prose if line.startswith("# ")), start + 1)
+        shown[title] += ["", _links(path, self.state), ""]
+        return _joined(shown)
+
+    def _shown(self, page: Page, baked: Baked, lines: list[str], offset: int) -> _Lines:
+        """The lines by their number in the page, with the outputs below their blocks."""
+        shown = {number: [line] for number, line in enumerate(lines, start=offset + 1)}
+        for block in page.blocks:
+            below = self._output(page.path, block, baked, shown)
+            shown[block.first_line].insert(0, "")
+            shown[block.last_line] += ["", block.indent + below, ""]
+        return shown
+
+    def _output(self, path: Path, block: Block, baked: Baked, shown: _Lines) -> str:
         """What stands below `block`; its figures get their addresses where the page has them."""
         if problems := block_problems(block, baked):
             for problem in problems:
@@ -160,37 +189,6 @@ class _Place(Preprocessor):
             return ""
         return self.md.htmlStash.store(_output_box(f"Output of block {block.number}", output.text))
 
-    def _notebook(self, path: Path) -> list[str]:
-        """The notebook as Markdown: its texts, its code in fences, what each cell printed and drew.
-
-        Below the title stand the links to get it.
-        """
-        try:
-            notebook = read_notebook(path)
-        except (OSError, NotebookError) as error:
-            _log.warning("%s", error)
-            return [self.md.htmlStash.store(_MISSING)]
-        for problem in problems(notebook):
-            _log.warning("%s: %s", path, problem)
-        code = {cell.number: cell for cell in code_cells(notebook)}
-        lines: list[str] = []
-        for number, cell in enumerate(notebook.cells, start=1):
-            if number in code:
-                printed = code[number].text
-                lines += ["```python", *cell.source.split("\n"), "```", ""]
-                if printed:
-                    label = f"Output of cell {number}"
-                    lines += [self.md.htmlStash.store(_output_box(label, printed)), ""]
-                continue
-            texts, rest = figure_texts(cell.source)
-            drawn = code[number - 1].figures if number - 1 in code else ()
-            for index, ((alt, caption), svg) in enumerate(zip(texts, drawn, strict=False), start=1):
-                target = f"cell-{number - 1}-{index}"
-                self.state.figures[target] = svg
-                lines += [f"![{alt}]({target}) {caption}", ""]
-            lines += [*rest.split("\n"), ""]
-        return _below_title(lines, _links(path, self.state))
-
 
 _MISSING = (
     '<p class="lit-missing">The output of this block is missing or outdated: '
@@ -198,17 +196,15 @@ _MISSING = (
 )
 
 
+def _joined(shown: _Lines) -> list[str]:
+    return [line for number in sorted(shown) for line in shown[number]]
+
+
 def _output_box(label: str, text: str) -> str:
     return (
         f'<div class="lit-output" data-search-exclude><pre tabindex="0" role="group" '
         f'aria-label="{label}"><code>{html.escape(text, quote=False)}</code></pre></div>'
     )
-
-
-def _below_title(lines: list[str], links: str) -> list[str]:
-    """Put the links below the first heading, or above all where there is none."""
-    at = next((n for n, line in enumerate(lines, start=1) if line.startswith("# ")), 0)
-    return [*lines[:at], "", links, "", *lines[at:]]
 
 
 def _links(path: Path, state: _State) -> str:

@@ -9,6 +9,7 @@ a caption.
 
 import copy
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from literate.compare import svg_difference, text_difference
-from literate.page import CONT_MARKER, Page, front_matter_end
+from literate.page import CONT, CONT_MARKER, Page, front_matter_end, parse_page
+from literate.store import Baked, Output
+
+DIRECTIVE = re.compile(r"^[ \t]*\[\[notebook (?P<file>[^\]\n]+)\]\][ \t]*$", re.MULTILINE)
+"""The line of a page that stands for a notebook beside it."""
 
 _ALT = re.compile(
     r"\A\s*<!--\s*alt:\s*(?P<alt>.*?)\s*-->[ ]*\n(?P<caption>(?:[^\n]*\S[^\n]*(?:\n|\Z))+)",
@@ -136,6 +141,36 @@ def problems(notebook: NotebookNode) -> list[str]:
     return found
 
 
+def as_page(text: str, notebook: NotebookNode, path: Path) -> tuple[Page, Baked]:
+    """The page `text` with a notebook in the place of `[[notebook file]]`, and its outputs.
+
+    `path` is the page's, to be named in errors.
+
+    Raises:
+        NotebookError: If the notebook has problems.
+        PageError: If the page cannot be shown.
+    """
+    if found := problems(notebook):
+        raise NotebookError("\n".join(found))
+    cells = code_cells(notebook)
+    lines: list[str] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            lines += [CONT, ""] if any(line == "```" for line in lines) else []
+            lines += ["```python", *cell.source.split("\n"), "```", ""]
+        else:
+            texts, rest = figure_texts(cell.source)
+            for alt, caption in texts:
+                lines += [f"![{alt}](baked)", caption, ""]
+            lines += [*rest.strip().split("\n"), ""]
+    page = parse_page(DIRECTIVE.sub(lambda _: "\n".join(lines), text, count=1), path)
+    outputs = {
+        block.number: Output(block.key, cell.text, cell.figures)
+        for block, cell in zip(page.blocks, cells, strict=True)
+    }
+    return page, Baked(outputs, inputs(notebook))
+
+
 def inputs(notebook: NotebookNode) -> dict[str, str]:
     """What the stored outputs depend on beside the code."""
     return dict(notebook.metadata.get(_METADATA, {}).get("inputs", {}))
@@ -161,6 +196,7 @@ def execute(notebook: NotebookNode, path: Path, *, time_limit: float) -> Noteboo
     client = NotebookClient(
         result,
         timeout=round(time_limit),
+        coalesce_streams=True,  # else it depends on the load how text is cut into pieces
         kernel_name="python3",
         extra_arguments=[f"--InteractiveShellApp.exec_lines={[_PREPARE]}"],
         resources={"metadata": {"path": str(path.parent)}},
@@ -183,11 +219,12 @@ def execute(notebook: NotebookNode, path: Path, *, time_limit: float) -> Noteboo
                 raise NotebookError(f"{path}: cell {number} ended the kernel: {error}") from None
             cell.metadata.pop("execution", None)  # when it ran is of no interest
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-            for index, output in enumerate(cell.outputs, start=1):
+            figures = itertools.count(1)
+            for output in cell.outputs:
                 if problem := _unfit(output):
                     raise NotebookError(f"{path}: cell {number} {problem}")
-                if (data := output.get("data", {})).get(_SVG):
-                    svg = clean(_joined(data[_SVG]), f"c{number}f{index}-")
+                if svg := output.get("data", {}).get(_SVG):
+                    svg = clean(_joined(svg), f"c{number}f{next(figures)}-")
                     output.data = NotebookNode({_SVG: svg, _TEXT: "a figure"})
     return result
 

@@ -390,7 +390,7 @@ def test_a_page_shows_the_notebook_with_what_it_printed_and_drew(docs, caplog):
     assert not caplog.records
     assert '<h1>Try</h1>\n<p><a href="try.ipynb">Download this notebook</a></p>' in html
     assert '<code class="language-python">print(1)\n</code>' in html
-    assert 'aria-label="Output of cell 2"><code>0.5\n1\n</code>' in html
+    assert 'aria-label="Output of block 1"><code>0.5\n1\n</code>' in html
     assert re.search(r'<figure class="lit-figure"[^>]*><svg role="img" aria-label="A line\."', html)
     assert "<figcaption><strong>It rises.</strong> See it.</figcaption>" in html
     assert "<p>More.</p>" in html
