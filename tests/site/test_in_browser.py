@@ -114,6 +114,31 @@ def test_search_finds_a_word_of_the_lecture(site: Site, browser: Browser, width:
         context.close()
 
 
+@pytest.mark.parametrize("sign", ["mouse", "key", "focus"])
+def test_materials_scripts_wait_for_the_reader(site: Site, browser: Browser, sign: str) -> None:
+    context = open_window(browser, 390 if sign == "focus" else 1440, "light")
+    tab = context.new_page()
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    try:
+        tab.goto(site.url, wait_until="networkidle")
+        tab.evaluate("scrollTo(0, 500)")
+        tab.wait_for_timeout(300)
+        assert not [path for path in asked if "/bundle." in path]
+        with tab.expect_response(lambda response: "/bundle." in response.url):
+            if sign == "mouse":
+                tab.mouse.move(300, 300)
+            elif sign == "key":
+                tab.keyboard.press("Tab")
+            else:
+                tab.get_by_role("button", name="Search").tap()
+        tab.mouse.move(400, 400)
+        tab.wait_for_load_state("networkidle")
+        assert len([path for path in asked if "/bundle." in path]) == 1
+    finally:
+        context.close()
+
+
 def test_a_block_of_code_can_be_copied(site: Site, browser: Browser) -> None:
     context = open_window(browser, 390, "light")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
