@@ -305,7 +305,7 @@ def from_page(page: Page, *, title: str, address: str, first: str) -> NotebookNo
         address: The address of the page on the site, or "".
         first: The code of the first cell, which gets what the others need.
     """
-    lines = page.text.split("\n")
+    lines = list(_without_admonitions(page.text.split("\n")))
     cells = [nbformat.v4.new_code_cell(first)]
     start = front_matter_end(page.text)
     for block in page.blocks:
@@ -327,7 +327,7 @@ def from_page(page: Page, *, title: str, address: str, first: str) -> NotebookNo
 
 
 def _append_prose(cells: list[NotebookNode], lines: Sequence[str], address: str) -> None:
-    text = "\n".join(_without_admonitions(lines))
+    text = "\n".join(lines)
     text = _FIGURE_PARAGRAPH.sub("", CONT_MARKER.sub("", text))
     text = re.sub(r"(?<!!)\[(?P<label>[^\]]*)\]\((?P<target>[^)\s]+)\)", _relinked(address), text)
     text = re.sub(r"^(#+ .*?) *\{[^}]*\}$", r"\1", text, flags=re.MULTILINE)
@@ -337,13 +337,12 @@ def _append_prose(cells: list[NotebookNode], lines: Sequence[str], address: str)
 
 
 def _without_admonitions(lines: Sequence[str]) -> Iterator[str]:
-    """Titles in bold and unindented text, as notebooks know no boxes and folds."""
+    """The lines with titles in bold and text unindented, as notebooks know no boxes and folds."""
     inside = False
     for line in lines:
         if match := re.match(r'^(?:!!!|\?\?\?\+?) *[\w ]*(?:"(?P<title>[^"]*)")?$', line):
             inside = True
-            yield f"**{match['title']}**" if match["title"] else ""
-            yield ""
+            yield f"**{match['title']}**\n" if match["title"] else ""
         elif inside and line.startswith("    "):
             yield line[4:]
         else:

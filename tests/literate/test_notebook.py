@@ -285,7 +285,11 @@ x = 1
         print(x)
     ```
 
-    Still inside.
+    ![Alt text.](baked)
+    **Second.** Inside.
+
+    - An item,
+        - and one below it.
 
 ## End
 """
@@ -304,7 +308,10 @@ def test_a_page_becomes_cells_in_its_order():
         ("code", "x = 1"),
         ("markdown", "**Caption.** More.\n\n**A box**\n\nInside, with `x`."),
         ("code", "if x:\n    print(x)"),
-        ("markdown", "Still inside.\n\n## End"),
+        (
+            "markdown",
+            "**Second.** Inside.\n\n- An item,\n    - and one below it.\n\n## End",
+        ),
     ]
     again = from_page(page, title="Title", address="https://e.org/lecture/page/", first="setup")
     assert nbformat.writes(again) == nbformat.writes(notebook)
