@@ -564,8 +564,9 @@ def _figure(height: float = 1.0) -> Figure:
 
 
 def _line(index: int) -> dict[str, Any]:
-    """Colour and style of one line among up to twelve."""
-    return {"color": f"C{index % 6}", "ls": LINE_STYLES[index % len(LINE_STYLES)]}
+    """Colour and style of one line of several; the seventh has the colour of the text."""
+    colors = [*(f"C{n}" for n in range(6)), rcParams["text.color"]]
+    return {"color": colors[index % len(colors)], "ls": LINE_STYLES[index % len(LINE_STYLES)]}
 
 
 def _legend_above(ax: Axes, entries: int) -> None:
