@@ -1,6 +1,5 @@
 """The state of a training run as a file that is either whole or refused."""
 
-import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from makemore3.files import written_whole
 
 _FORMAT = "makemore3 checkpoint 1"
 
@@ -31,22 +32,15 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the file whole or not at all: aside, to the disk, then rename.
+    """Write the file whole or not at all.
 
     Whatever interrupts it, `path` holds the checkpoint before or this one.
 
     Raises:
         OSError: If the file cannot be written.
     """
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            torch.save({"format": _FORMAT, **asdict(checkpoint)}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        torch.save({"format": _FORMAT, **asdict(checkpoint)}, file)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

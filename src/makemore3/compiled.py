@@ -1,0 +1,122 @@
+"""The fast trainer in C++: `compiled.cpp`, compiled when it is first needed, called with ctypes."""
+
+import ctypes
+import hashlib
+import os
+import shlex
+import subprocess
+import tempfile
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pooch
+import torch
+from torch import Tensor
+
+from makemore3.blocks import Block, Blocks
+
+FLAGS = (
+    "-std=c++17 -O3 -march=native -shared -fPIC -fno-math-errno -fno-trapping-math"  # no -ffast-math
+).split()
+_C_TYPES = {torch.float32: "float", torch.float64: "double"}
+
+
+class CompilerError(RuntimeError):
+    """There is no compiled trainer on this machine; the message says why."""
+
+
+class _Block(ctypes.Structure):
+    """`Block` of `compiled.cpp`; a null pointer stands for what there is not."""
+
+    _fields_ = [  # noqa: RUF012  # ctypes reads the class's own list
+        *((name, ctypes.c_int64) for name in ("fan_in", "fan_out", "tanh")),
+        *((name, ctypes.c_int64) for name in ("unbiased", "running_std")),
+        *((name, ctypes.c_double) for name in ("eps", "momentum")),
+        *((name, ctypes.c_void_p) for name in ("weight", "bias", "gamma", "beta")),
+        *((name, ctypes.c_void_p) for name in ("running_mean", "running_var")),
+    ]
+
+
+def train_steps(net: Blocks, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -> int:
+    """Take one step of gradient descent for each minibatch, without Python and without its lock.
+
+    Args:
+        net: The net, changed in place.
+        x: Contexts, `(steps, batch_size, block_size)` int64.
+        y: Targets, `(steps, batch_size)` int64.
+        lr: Learning rate of each step, `(steps,)` float64.
+        losses: Where the losses go, `(steps,)` in the net's own dtype.
+
+    Returns:
+        The number of updates. Fewer than `steps`: the loss after so many is not finite.
+
+    Raises:
+        CompilerError: If there is no compiled trainer on this machine.
+    """
+    steps, batch_size, block_size = x.shape
+    array = (_Block * len(net.blocks))(*map(_c_block, net.blocks))
+    sizes = (*net.embedding.shape, block_size, batch_size, steps)
+    return library(net.embedding.dtype).train(
+        array,
+        len(net.blocks),
+        net.embedding.data_ptr(),
+        *sizes,
+        *(tensor.contiguous().data_ptr() for tensor in (x, y, lr, losses)),
+    )
+
+
+def _c_block(block: Block) -> _Block:
+    fan_in, fan_out = block.linear.weight.shape
+    made = _Block(fan_in=fan_in, fan_out=fan_out, tanh=block.tanh)
+    if (norm := block.norm) is not None:
+        made.unbiased = norm.convention != "torch"
+        made.running_std = norm.convention == "lecture-std"
+        made.eps, made.momentum = norm.eps, norm.momentum
+    for name, tensor in block.tensors().items():
+        setattr(made, name, tensor.data_ptr())
+    return made
+
+
+@cache
+def library(dtype: torch.dtype) -> ctypes.CDLL:
+    """Return the compiled trainer, from the user's cache if this very compiler made one before.
+
+    Args:
+        dtype: float32 or float64.
+
+    Raises:
+        CompilerError: If there is no C++ compiler, it refuses, or the cache cannot be written.
+    """
+    compiler = [*shlex.split(os.environ.get("CXX", "c++")), *FLAGS, f"-DREAL={_C_TYPES[dtype]}"]
+    source = (files("makemore3") / "compiled.cpp").read_bytes()
+    # The predefined macros tell the compiler's version and what this processor can do.
+    macros = _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])
+    digest = hashlib.sha256(repr((compiler, source, macros)).encode()).hexdigest()
+    path = Path(pooch.os_cache("makemore3"), f"trainer-{digest[:16]}.so")
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent) as aside:
+                code, made = Path(aside, "compiled.cpp"), Path(aside, path.name)
+                code.write_bytes(source)
+                _run([*compiler, str(code), "-o", str(made)])
+                made.replace(path)
+        loaded = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise CompilerError(f"cannot keep or load {path} ({error})") from error
+    pointer, whole = ctypes.c_void_p, ctypes.c_int64
+    loaded.train.argtypes = [pointer, whole, pointer, *[whole] * 5, *[pointer] * 4]
+    loaded.train.restype = whole
+    return loaded
+
+
+def _run(command: list[str]) -> bytes:
+    try:
+        return subprocess.run(command, capture_output=True, check=True).stdout
+    except OSError as error:
+        raise CompilerError(f"there is no C++ compiler {command[0]} ({error.strerror})") from error
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode(errors="replace").splitlines()
+        reason = next((line for line in lines if "error" in line), f"status {error.returncode}")
+        raise CompilerError(f"{command[0]} does not compile it ({reason})") from error

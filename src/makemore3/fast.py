@@ -1,0 +1,181 @@
+"""Train many of the lecture's nets at once: the maths and the minibatches of `training`, faster."""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import cache, partial
+from threading import Event
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from makemore3.blocks import Blocks, take_apart
+from makemore3.compiled import CompilerError, library, train_steps
+from makemore3.data import Split, minibatch
+from makemore3.stacked import Stack
+from makemore3.training import History, TrainConfig
+
+Method = Literal["compiled", "stacked"]
+"""`"compiled"`: C++, one thread for each core, each with one net at a time. `"stacked"`: plain
+torch, nets of one shape in one program, on the GPU where there is one."""
+
+CHUNK = 1000
+"""Steps between two looks at the progress bar."""
+
+
+@cache
+def best_method() -> Method:
+    """Return `"compiled"` where a C++ compiler works, otherwise `"stacked"`, and say why."""
+    try:
+        library(torch.float32)
+    except CompilerError as error:
+        print(
+            f"makemore3: no compiled trainer, since {error}: plain torch trains instead, "
+            "several times slower; install a C++ compiler, or name one in CXX",
+            file=sys.stderr,
+        )
+        return "stacked"
+    return "compiled"
+
+
+def train_many(
+    models: Sequence[nn.Module],
+    split: Split,
+    configs: TrainConfig | Sequence[TrainConfig] | None = None,
+    *,
+    generators: Sequence[torch.Generator],
+    method: Method | None = None,
+    finished: Callable[[int, History], object] | None = None,
+    progress: bool | None = None,
+) -> list[History]:
+    """Train models in place, and return the loss of every step of each of them.
+
+    Each model sees the minibatches that `training.train` would draw from its generator, and its
+    losses agree with it up to rounding. The order of the float operations is another one, so a
+    run that amplifies rounding, as the lecture's first one does, ends elsewhere.
+
+    A model that diverges does not stop the others: its history ends with the first loss that is
+    not finite, and its weights are not to be used.
+
+    Args:
+        models: Nets of `models.mlp` and `models.deep_mlp`: embedding, flatten, then linear, batch
+            norm and tanh in this order.
+        split: The examples that minibatches are drawn from.
+        configs: Steps, batch size, learning rate; one for all or one each; the lecture's if None.
+        generators: Source of each model's minibatches.
+        method: None: `"compiled"` where there is a compiler, otherwise `"stacked"`, announced.
+        finished: Called with the number of a model and its history as soon as it is trained, from
+            several threads at once.
+        progress: Whether to show a bar on stderr. None: for runs of over a second at a terminal.
+
+    Raises:
+        ValueError: If there are no examples, a model is of another form, the numbers of models,
+            generators and configs differ, or a batch norm would get less than 2 rows.
+        CompilerError: If `method` is `"compiled"` and there is no compiler that works.
+    """
+    if configs is None or isinstance(configs, TrainConfig):
+        configs = [configs or TrainConfig()] * len(models)
+    if not len(models) == len(generators) == len(configs):
+        raise ValueError(
+            "train_many needs as many generators and configs as models, got "
+            f"{len(generators)} and {len(configs)} for {len(models)}"
+        )
+    if len(split) == 0:
+        raise ValueError("train_many needs at least one example, got an empty split")
+    nets = [take_apart(model) for model in models]
+    for net, config in zip(nets, configs, strict=True):
+        if config.batch_size < 2 and any(block.norm for block in net.blocks):
+            raise ValueError("a batch norm needs at least 2 rows, got batch_size=1")
+    if method is None:
+        method = best_method()
+    train_group = _train_compiled if method == "compiled" else _train_stacked
+
+    groups: dict[object, list[int]] = {}
+    for index, (net, config) in enumerate(zip(nets, configs, strict=True)):
+        together = (net.shape, config.max_steps, config.batch_size)
+        groups.setdefault(index if method == "compiled" else together, []).append(index)
+    histories: dict[int, History] = {}
+    stop = Event()
+    bar = tqdm(
+        total=sum(config.max_steps for config in configs),
+        unit="step",
+        unit_scale=True,
+        delay=1 if progress is None else 0,
+        disable=None if progress is None else not progress,
+        leave=False,
+    )
+
+    def train_and_report(group: list[int]) -> None:
+        runs = [(nets[i], configs[i], generators[i]) for i in group]
+        taken = []
+        for losses in train_group(runs, split):
+            if stop.is_set():
+                return
+            taken.append(losses)
+            bar.update(losses.numel())
+        for index, losses in zip(group, torch.cat(taken, 1), strict=True):
+            histories[index] = _history(losses)
+            if finished is not None:
+                finished(index, histories[index])
+
+    workers = (os.cpu_count() or 1) if method == "compiled" else 1
+    with (
+        bar,
+        ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1)) as pool,
+    ):
+        try:
+            for future in as_completed([pool.submit(train_and_report, g) for g in groups.values()]):
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [histories[index] for index in range(len(models))]
+
+
+_Run = tuple[Blocks, TrainConfig, torch.Generator]
+
+
+def _chunks(config: TrainConfig) -> Iterator[tuple[int, Tensor]]:
+    """Number of steps and their learning rates, chunk by chunk."""
+    for start in range(0, config.max_steps, CHUNK):
+        steps = range(start, min(start + CHUNK, config.max_steps))
+        yield len(steps), torch.tensor([config.lr_at(s) for s in steps], dtype=torch.float64)
+
+
+def _draw(config: TrainConfig, split: Split, steps: int, generator: torch.Generator) -> list[Tensor]:
+    """The next minibatches: one large draw takes the same random numbers as many small ones."""
+    drawn = minibatch(split, steps * config.batch_size, generator=generator)
+    return [tensor.unflatten(0, (steps, config.batch_size)) for tensor in drawn]
+
+
+def _train_compiled(runs: list[_Run], split: Split) -> Iterator[Tensor]:
+    ((net, config, generator),) = runs
+    for steps, lr in _chunks(config):
+        x, y = _draw(config, split, steps, generator)
+        losses = torch.full((1, steps), math.nan, dtype=net.embedding.dtype)
+        done = train_steps(net, x, y, lr, losses)
+        yield losses
+        if done < steps:
+            return
+
+
+def _train_stacked(runs: list[_Run], split: Split) -> Iterator[Tensor]:
+    stack = Stack([net for net, _, _ in runs])
+    for chunks in zip(*(_chunks(config) for _, config, _ in runs), strict=True):
+        steps = chunks[0][0]
+        drawn = [_draw(config, split, steps, generator) for _, config, generator in runs]
+        x, y = (torch.stack(part, 1).to(stack.device) for part in zip(*drawn, strict=True))
+        lr = torch.stack([lr for _, lr in chunks], 1).to(stack.device, runs[0][0].embedding.dtype)
+        losses = [stack.step(x[s], y[s], lr[s, :, None, None]) for s in range(steps)]
+        yield torch.stack(losses, 1).cpu()
+    stack.write_back()
+
+
+def _history(losses: Tensor) -> History:
+    wrong = (~losses.isfinite()).nonzero()
+    return History((losses[: int(wrong[0]) + 1] if len(wrong) else losses).tolist())
