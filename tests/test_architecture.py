@@ -22,11 +22,23 @@ ARROWS = {
     "makemore3.folding": "torch makemore3.layers",
     "makemore3.resnet": "torch makemore3.init",
     "makemore3.data": "torch pooch requests tqdm",
-    "makemore3.checkpoint": "torch",
+    "makemore3.files": "",
+    "makemore3.checkpoint": "torch makemore3.files",
     "makemore3.runs": "torch makemore3.data",
     "makemore3.training": (
         "torch tqdm makemore3.checkpoint makemore3.data makemore3.models makemore3.runs"
     ),
+    "makemore3.blocks": "torch makemore3.data makemore3.layers",
+    "makemore3.stacked": "torch makemore3.blocks",
+    "makemore3.compiled": "torch pooch makemore3.blocks",
+    "makemore3.fast": (
+        "torch tqdm makemore3.blocks makemore3.compiled makemore3.data makemore3.stacked "
+        "makemore3.training"
+    ),
+    "makemore3.experiments": (
+        "torch makemore3.data makemore3.fast makemore3.files makemore3.models makemore3.training"
+    ),
+    "makemore3.bench": ("torch makemore3.data makemore3.fast makemore3.models makemore3.training"),
     "makemore3.sampling": "torch makemore3.data makemore3.models",
     "makemore3.diagnostics": "torch",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",
@@ -36,8 +48,9 @@ ARROWS = {
         "makemore3.published makemore3.sampling makemore3.training"
     ),
     "makemore3.cli": (
-        "torch makemore3.checkpoint makemore3.data makemore3.models makemore3.published "
-        "makemore3.reproduce makemore3.sampling makemore3.training"
+        "torch makemore3.bench makemore3.checkpoint makemore3.data makemore3.experiments "
+        "makemore3.models makemore3.published makemore3.reproduce makemore3.sampling "
+        "makemore3.training"
     ),
     "literate": "",
     "literate.page": "",

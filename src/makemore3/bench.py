@@ -1,22 +1,22 @@
 """How much faster than the lecture notebook's loop: every way to train, timed in turn."""
 
-import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-from makemore3.compiled import CompilerError, library
 from makemore3.data import Dataset, minibatch
-from makemore3.fast import Method, train_many
+from makemore3.fast import Method, best_method, train_many
 from makemore3.models import BATCH_NORM_NO_BIAS, LECTURE_SEED, mlp
 from makemore3.training import TrainConfig, train
 
 STAGE = BATCH_NORM_NO_BIAS
+COMPARED = 1000
+"""Steps whose losses are compared."""
 STACK = 16
 """Nets that are trained at once by the methods that train many."""
 
@@ -97,8 +97,8 @@ def _many(method: Method, count: int) -> Callable[[Dataset, int], list[float]]:
     return run
 
 
-def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> Iterator[Timing]:
-    """Time every method in turn, round after round, and compare the losses of 1,000 steps.
+def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> list[Timing]:
+    """Time every method in turn, round after round, and compare the losses of their first steps.
 
     Load on the machine hits all methods of a round alike, so that the ratios stand.
 
@@ -118,35 +118,32 @@ def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> Iterato
         "makemore3.training": (1, _layers),
         f"stacked, {STACK} nets": (STACK, _many("stacked", STACK)),
     }
-    try:
-        library(torch.float32)
-    except CompilerError as error:
-        missing = f"compiled: {error}"
-    else:
-        missing = None
+    if best_method() == "compiled":
         methods["compiled, 1 net"] = (1, _many("compiled", 1))
         methods[f"compiled, {cores} nets on {cores} cores"] = (cores, _many("compiled", cores))
 
-    reference = torch.tensor(_layers(dataset, 1000))
-    differences, steps = {}, {}
-    for name, (nets, run) in methods.items():
-        losses, duration = _timed(run, dataset, 1000)
+    reference = torch.tensor(_layers(dataset, COMPARED))
+    differences: dict[str, float] = {}
+    steps: dict[str, int] = {}
+    for name, (_, run) in methods.items():
+        losses, duration = _timed(run, dataset, COMPARED)
         differences[name] = float((torch.tensor(losses) - reference).abs().max())
-        steps[name] = max(100, round(1000 * seconds / duration))
-        del nets
+        steps[name] = max(100, round(COMPARED * seconds / duration))
     rates: dict[str, list[float]] = {name: [] for name in methods}
     for _ in range(rounds):
         for name, (nets, run) in methods.items():
             _, duration = _timed(run, dataset, steps[name])
             rates[name].append(nets * steps[name] / duration)
     base = rates["the notebook's loop"]
-    for name, measured in rates.items():
-        ratios = [ours / theirs for ours, theirs in zip(measured, base, strict=True)]
-        yield Timing(
-            name, statistics.median(measured), statistics.median(ratios), differences[name]
+    return [
+        Timing(
+            name,
+            rate=statistics.median(measured),
+            ratio=statistics.median(a / b for a, b in zip(measured, base, strict=True)),
+            difference=differences[name],
         )
-    if missing:
-        yield Timing(missing, math.nan, math.nan, math.nan)
+        for name, measured in rates.items()
+    ]
 
 
 def _timed(

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from makemore3.data import Split
 from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, Tanh
 
 
@@ -42,6 +44,22 @@ class Blocks:
             for b in self.blocks
         ]
         return (self.embedding.dtype, tuple(settings), *(t.shape for t in self.tensors()))
+
+    def check_fit(self, split: Split) -> None:
+        """Refuse examples that this net cannot read; compiled code would not notice.
+
+        Raises:
+            ValueError: If the contexts are of another length, or an index is out of range.
+        """
+        vocab_size, n_embd = self.embedding.shape
+        first, last = self.blocks[0].linear, self.blocks[-1].linear
+        _refuse_misfit(first.fan_in, split.x.shape[1] * n_embd, "the first linear layer")
+        for name, indices, size in (("x", split.x, vocab_size), ("y", split.y, last.fan_out)):
+            if not 0 <= indices.min() <= indices.max() < size:
+                raise ValueError(
+                    f"this net knows indices from 0 to {size - 1}, but {name} has some from "
+                    f"{int(indices.min())} to {int(indices.max())}"
+                )
 
     def tensors(self) -> Iterator[Tensor]:
         """Yield every tensor that training changes, always in the same order."""
@@ -86,8 +104,18 @@ def take_apart(model: nn.Module) -> Blocks:
                 f"the fast trainers need trainable float32 or float64 on the CPU, got {name}: "
                 f"{parameter.dtype} on {parameter.device}, requires_grad={parameter.requires_grad}"
             )
+    for before, after in pairwise(blocks):
+        _refuse_misfit(after.linear.fan_in, before.linear.fan_out, "a linear layer")
+    for block in blocks:
+        if block.norm is not None:
+            _refuse_misfit(block.norm.num_features, block.linear.fan_out, "a batch norm")
     embedding = layers[0].get_parameter("weight").detach()
     return Blocks(embedding, tuple(blocks))
+
+
+def _refuse_misfit(wanted: int, given: int, what: str) -> None:
+    if wanted != given:
+        raise ValueError(f"{what} of this net needs {wanted} features, but gets {given}")
 
 
 _DTYPES = (torch.float32, torch.float64)

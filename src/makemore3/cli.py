@@ -1,14 +1,17 @@
-"""The commands `python -m makemore3 train | sample | reproduce`."""
+"""The commands `python -m makemore3 train | sample | reproduce | sweep | bench`."""
 
 import argparse
+import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
+from makemore3.bench import bench
 from makemore3.checkpoint import CheckpointError, load_checkpoint
 from makemore3.data import Vocabulary, load_dataset
+from makemore3.experiments import SWEEPS, Result, seeds, sweep
 from makemore3.models import LECTURE_SEED, STAGES, mlp, parameter_count
 from makemore3.published import PUBLISHED
 from makemore3.reproduce import LONG_RUNS, Comparison, compare, table
@@ -58,6 +61,20 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="leave out the runs of 200,000 steps (minutes)"
     )
     command.set_defaults(command=_reproduce)
+
+    command = commands.add_parser(
+        "sweep", help="train variants with many seeds; started again, it goes on where it stopped"
+    )
+    command.add_argument("name", choices=SWEEPS, help="which variants")
+    command.add_argument("--folder", type=Path, required=True, help="where each run gets a file")
+    command.add_argument("--seeds", type=int, default=16, help="default: 16")
+    command.add_argument("--steps", type=int, help="default: each variant's own, 200,000")
+    command.set_defaults(command=_sweep)
+
+    command = commands.add_parser("bench", help="time every way to train (half a minute)")
+    command.add_argument("--rounds", type=int, default=5, help="turns of each; default: 5")
+    command.add_argument("--seconds", type=float, default=0.5, help="of a turn; default: 0.5")
+    command.set_defaults(command=_bench)
     return parser
 
 
@@ -114,3 +131,38 @@ def _reproduce(options: argparse.Namespace) -> int:
             f"left out (--quick): {len(PUBLISHED) - len(comparisons)}, of " + "; ".join(LONG_RUNS)
         )
     return 0 if met == len(comparisons) else 1
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    variants, dataset = SWEEPS[options.name], load_dataset()
+    results = sweep(
+        variants, seeds(options.seeds), dataset, options.folder, max_steps=options.steps
+    )
+    print(f"{'mean and standard deviation':<28}{'runs':>5}{'train':>16}{'dev':>16}{'test':>16}")
+    for variant in variants:
+        print(_spread(variant.name, [r for r in results if r.variant == variant.name]))
+    for result in results:
+        if result.failure is not None:
+            print(f"{result.variant}, seed {result.seed}: {result.failure}")
+    return 0
+
+
+def _spread(name: str, results: Sequence[Result]) -> str:
+    whole = [result.losses for result in results if result.failure is None]
+    row = f"{name:<28}{len(whole):>5}"
+    for split in ("train", "dev", "test") if whole else ():
+        losses = [run[split] for run in whole]
+        deviation = f"{statistics.stdev(losses):.4f}" if len(losses) > 1 else "-"
+        row += f"{statistics.mean(losses):>9.4f} {deviation:>6}"
+    return row
+
+
+def _bench(options: argparse.Namespace) -> int:
+    print(
+        f"{'the batch-norm net, one hidden layer':<36}{'steps/s':>10}{'ratio':>8}  loss differs by"
+    )
+    for timing in bench(load_dataset(), rounds=options.rounds, seconds=options.seconds):
+        print(
+            f"{timing.method:<36}{timing.rate:>10,.0f}{timing.ratio:>8.1f}  {timing.difference:.1e}"
+        )
+    return 0

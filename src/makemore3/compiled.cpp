@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,14 +38,14 @@ using integer = format::integer;
 typedef real vec __attribute__((vector_size(vector_bytes), may_alias));
 typedef integer ivec __attribute__((vector_size(vector_bytes), may_alias));
 
+constexpr int64_t unit = std::max(lanes, tile_rows);
 constexpr int64_t whole(int64_t size, int64_t unit) { return (size + unit - 1) / unit * unit; }
 
 struct Matrix {
     int64_t rows, width;  // width counts vectors
     std::vector<vec> data;
     Matrix(int64_t rows, int64_t columns)
-        : rows(rows), width(whole(columns, lanes) / lanes),
-          data(whole(rows, std::max(lanes, tile_rows)) * width, vec{}) {}
+        : rows(rows), width(whole(columns, unit) / lanes), data(whole(rows, unit) * width, vec{}) {}
     vec *operator[](int64_t row) { return data.data() + row * width; }
     const vec *operator[](int64_t row) const { return data.data() + row * width; }
     real *numbers(int64_t row = 0) { return reinterpret_cast<real *>((*this)[row]); }
@@ -189,36 +189,39 @@ struct Layer {
     void forward(Matrix &out) {
         product(x.numbers(), x.stride(), 1, weight, block.fan_in, z, assign);
         for (int64_t j = 0; j < z.width; j++) {
-            for (int64_t i = 0; i < rows; i++) z[i][j] += bias[0][j];
             if (block.gamma) normalise(j);
-            for (int64_t i = 0; i < rows; i++)
-                out[i][j] = block.tanh ? hyperbolic_tangent(z[i][j]) : z[i][j];
+            Matrix &from = block.gamma ? x_hat : z;
+            const vec scale = block.gamma ? gamma[0][j] : vec{} + 1;
+            const vec shift = block.gamma ? beta[0][j] : bias[0][j];
+            for (int64_t i = 0; i < rows; i++) {
+                const vec sum = from[i][j] * scale + shift;
+                out[i][j] = block.tanh ? hyperbolic_tangent(sum) : sum;
+            }
         }
     }
 
+    // A bias moves the mean with every row, so that only the running mean notices it.
     void normalise(int64_t j) {
         vec mean{}, squares{};
         for (int64_t i = 0; i < rows; i++) mean += z[i][j];
         mean /= real(rows);
         for (int64_t i = 0; i < rows; i++) {
-            x_hat[i][j] = z[i][j] - mean;
-            squares += x_hat[i][j] * x_hat[i][j];
+            const vec centred = z[i][j] - mean;
+            squares += centred * centred;
         }
-        vec unbiased = squares / real(rows - 1);
-        vec var = block.unbiased ? unbiased : squares / real(rows);
-        inverse_std[0][j] = 1 / square_root(var + real(block.eps));
+        const vec unbiased = squares / real(rows - 1);
+        const vec var = block.unbiased ? unbiased : squares / real(rows);
+        const vec inverse = inverse_std[0][j] = 1 / square_root(var + real(block.eps));
+        for (int64_t i = 0; i < rows; i++) x_hat[i][j] = (z[i][j] - mean) * inverse;
+
         const real m = block.momentum, keep = 1 - block.momentum;
-        running_mean[0][j] = running_mean[0][j] * keep + mean * m;
+        running_mean[0][j] = running_mean[0][j] * keep + (mean + bias[0][j]) * m;
         vec &running = running_var[0][j];
         if (block.running_std) {
-            vec moved = square_root(running) * keep + square_root(unbiased) * m;
+            const vec moved = square_root(running) * keep + square_root(unbiased) * m;
             running = moved * moved;
         } else {
             running = running * keep + unbiased * m;
-        }
-        for (int64_t i = 0; i < rows; i++) {
-            x_hat[i][j] *= inverse_std[0][j];
-            z[i][j] = gamma[0][j] * x_hat[i][j] + beta[0][j];
         }
     }
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from makemore3.blocks import Block, Blocks
 
-FLAGS = (
-    "-std=c++17 -O3 -march=native -shared -fPIC -fno-math-errno -fno-trapping-math"  # no -ffast-math
-).split()
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
+# Not -ffast-math, which would take a loss that is not finite for a number like any other.
+MATHS = ("-fno-math-errno", "-fno-trapping-math")
 _C_TYPES = {torch.float32: "float", torch.float64: "double"}
 
 
@@ -29,7 +29,7 @@ class CompilerError(RuntimeError):
 class _Block(ctypes.Structure):
     """`Block` of `compiled.cpp`; a null pointer stands for what there is not."""
 
-    _fields_ = [  # noqa: RUF012  # ctypes reads the class's own list
+    _fields_ = [
         *((name, ctypes.c_int64) for name in ("fan_in", "fan_out", "tanh")),
         *((name, ctypes.c_int64) for name in ("unbiased", "running_std")),
         *((name, ctypes.c_double) for name in ("eps", "momentum")),
@@ -55,6 +55,7 @@ def train_steps(net: Blocks, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -
         CompilerError: If there is no compiled trainer on this machine.
     """
     steps, batch_size, block_size = x.shape
+    assert all(tensor.is_contiguous() for tensor in (x, y, lr, losses))
     array = (_Block * len(net.blocks))(*map(_c_block, net.blocks))
     sizes = (*net.embedding.shape, block_size, batch_size, steps)
     return library(net.embedding.dtype).train(
@@ -62,7 +63,7 @@ def train_steps(net: Blocks, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -
         len(net.blocks),
         net.embedding.data_ptr(),
         *sizes,
-        *(tensor.contiguous().data_ptr() for tensor in (x, y, lr, losses)),
+        *(tensor.data_ptr() for tensor in (x, y, lr, losses)),
     )
 
 
@@ -88,7 +89,12 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     Raises:
         CompilerError: If there is no C++ compiler, it refuses, or the cache cannot be written.
     """
-    compiler = [*shlex.split(os.environ.get("CXX", "c++")), *FLAGS, f"-DREAL={_C_TYPES[dtype]}"]
+    compiler = [
+        *shlex.split(os.environ.get("CXX", "c++")),
+        *FLAGS,
+        *MATHS,
+        f"-DREAL={_C_TYPES[dtype]}",
+    ]
     source = (files("makemore3") / "compiled.cpp").read_bytes()
     # The predefined macros tell the compiler's version and what this processor can do.
     macros = _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +41,7 @@ class Variant:
 
     name: str
     build: Callable[..., Sequential]
-    config: TrainConfig = TrainConfig()
+    config: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", self.name):
@@ -224,10 +225,11 @@ class _Planned:
     def write(self, history: History) -> None:
         """Evaluate what `history` led to, and write the file."""
         failure, losses = None, {}
-        if torch.tensor(history.losses[-1]).isfinite():
+        if math.isfinite(history.losses[-1]):
             losses = evaluate(self.model, self.dataset, ("train", "dev", "test"))
         else:
             failure = f"the loss is {history.losses[-1]} at step {len(history) - 1}"
+            history = History(history.losses[:-1])
         block = max(1, self.variant.config.max_steps // CURVE_POINTS)
         curve = history.block_means(block).tolist() if len(history) >= block else []
         result = Result(

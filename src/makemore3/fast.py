@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from makemore3.blocks import Blocks, take_apart
 from makemore3.compiled import CompilerError, library, train_steps
-from makemore3.data import Split, minibatch
+from makemore3.data import Split
 from makemore3.stacked import Stack
 from makemore3.training import History, TrainConfig
 
@@ -88,6 +88,7 @@ def train_many(
         raise ValueError("train_many needs at least one example, got an empty split")
     nets = [take_apart(model) for model in models]
     for net, config in zip(nets, configs, strict=True):
+        net.check_fit(split)
         if config.batch_size < 2 and any(block.norm for block in net.blocks):
             raise ValueError("a batch norm needs at least 2 rows, got batch_size=1")
     if method is None:
@@ -147,10 +148,14 @@ def _chunks(config: TrainConfig) -> Iterator[tuple[int, Tensor]]:
         yield len(steps), torch.tensor([config.lr_at(s) for s in steps], dtype=torch.float64)
 
 
-def _draw(config: TrainConfig, split: Split, steps: int, generator: torch.Generator) -> list[Tensor]:
+def _draw(
+    config: TrainConfig, split: Split, steps: int, generator: torch.Generator
+) -> list[Tensor]:
     """The next minibatches: one large draw takes the same random numbers as many small ones."""
-    drawn = minibatch(split, steps * config.batch_size, generator=generator)
-    return [tensor.unflatten(0, (steps, config.batch_size)) for tensor in drawn]
+    sizes = (steps, config.batch_size)
+    ix = torch.randint(0, len(split), sizes, generator=generator).flatten()
+    # Several times as fast as indexing with ix.
+    return [t.index_select(0, ix).unflatten(0, sizes) for t in (split.x, split.y)]
 
 
 def _train_compiled(runs: list[_Run], split: Split) -> Iterator[Tensor]:

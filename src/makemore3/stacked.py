@@ -85,7 +85,11 @@ class Stack:
                 gradients["beta"] = d.sum(1)
                 gradients["gamma"] = (d * x_hat).sum(1)
                 divisor = n if block.norm.convention == "torch" else n - 1
-                d = d - gradients["beta"][:, None] / n - x_hat * gradients["gamma"][:, None] / divisor
+                d = (
+                    d
+                    - gradients["beta"][:, None] / n
+                    - x_hat * gradients["gamma"][:, None] / divisor
+                )
                 d = d * tensors["gamma"][:, None] * inverse_std
             if "bias" in tensors:
                 gradients["bias"] = d.sum(1)

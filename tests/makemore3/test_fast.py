@@ -1,0 +1,325 @@
+"""The fast trainers against `training`, against autograd, and against each other."""
+
+import platform
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from makemore3 import bench, cli, fast
+from makemore3.compiled import CompilerError, library
+from makemore3.data import Split, Vocabulary, build_split
+from makemore3.fast import Method, best_method, train_many
+from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, ReLU, Tanh
+from makemore3.models import KAIMING, STAGES, deep_mlp, mlp
+from makemore3.training import TrainConfig, train
+
+Build = Callable[..., nn.Sequential]
+
+VARIANTS: dict[str, Build] = {
+    **{name: partial(mlp, stage) for name, stage in STAGES.items()},
+    "deep": deep_mlp,
+    "deep-batch-norm": partial(deep_mlp, batch_norm="before"),
+    "deep-linear": partial(deep_mlp, nonlinearity=None, gain=1.0),
+}
+METHODS: list[Method] = ["compiled", "stacked"]
+CONFIG = TrainConfig(max_steps=150, lr_decay_step=100)
+
+
+def has_compiler() -> bool:
+    try:
+        library(torch.float32)
+    except CompilerError:
+        return False
+    return True
+
+
+@pytest.fixture(params=METHODS)
+def method(request: pytest.FixtureRequest) -> Method:
+    if request.param == "compiled" and not has_compiler():
+        pytest.skip("there is no C++ compiler")
+    return request.param
+
+
+@pytest.fixture
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No compiled trainer yet, neither in this process nor in the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cached = (library, best_method)
+    for function in cached:
+        function.cache_clear()
+    yield tmp_path / "makemore3"
+    for function in cached:
+        function.cache_clear()
+
+
+def started(build: Build, seed: int = 3, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+    """A net and the generator that goes on after its first weights."""
+    generator = torch.Generator().manual_seed(seed)
+    return build(generator=generator).to(dtype), generator
+
+
+def compare_with_training(
+    build: Build, split: Split, method: Method, dtype: torch.dtype, config: TrainConfig, tol: float
+) -> None:
+    (ours, our_draws), (theirs, their_draws) = (started(build, dtype=dtype) for _ in range(2))
+    (history,) = train_many([ours], split, config, generators=[our_draws], method=method)
+    expected = train(theirs, split, config, generator=their_draws)
+    torch.testing.assert_close(history.tensor(), expected.tensor(), rtol=0, atol=tol)
+    for (name, tensor), oracle in zip(
+        ours.state_dict().items(), theirs.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(tensor, oracle, rtol=10 * tol, atol=10 * tol, msg=name)
+    assert torch.equal(our_draws.get_state(), their_draws.get_state())
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "as-written"])
+def test_losses_and_weights_agree_with_training(
+    name: str, method: Method, small_split: Split
+) -> None:
+    compare_with_training(VARIANTS[name], small_split, method, torch.float32, CONFIG, 1e-5)
+
+
+def test_the_chaotic_variant_agrees_where_rounding_is_finer(
+    method: Method, small_split: Split
+) -> None:
+    config = TrainConfig(max_steps=300)
+    build = VARIANTS["as-written"]
+    compare_with_training(build, small_split, method, torch.float64, config, 1e-8)
+
+
+def net(
+    convention: Any, *, n_embd: int, block_size: int, n_hidden: int, scale: float, generator: Any
+) -> nn.Sequential:
+    return nn.Sequential(
+        Embedding(27, n_embd, generator=generator),
+        Flatten(),
+        Linear(n_embd * block_size, n_hidden, gain=scale, bias_std=scale, generator=generator),
+        BatchNorm1d(n_hidden, convention=convention, momentum=0.3),
+        Tanh(),
+        Linear(n_hidden, n_hidden, gain=scale, bias_std=scale, generator=generator),
+        Tanh(),
+        Linear(n_hidden, 27, gain=scale, bias_std=scale, generator=generator),
+        BatchNorm1d(27, convention=convention, momentum=0.3),
+    )
+
+
+@settings(max_examples=40)
+@given(
+    method=st.sampled_from(METHODS),
+    convention=st.sampled_from(["torch", "lecture", "lecture-std"]),
+    n_embd=st.integers(1, 17),
+    block_size=st.integers(1, 3),
+    n_hidden=st.integers(1, 40),
+    batch_size=st.integers(2, 41),
+    scale=st.sampled_from([0.1, 1.0, 30.0]),
+    seed=st.integers(0, 2**32),
+)
+def test_gradients_are_those_of_autograd_in_any_shape(
+    method: Method, batch_size: int, seed: int, **sizes: Any
+) -> None:
+    split = build_split(["emma", "olivia"], Vocabulary(), block_size=sizes["block_size"])
+    if method == "compiled" and not has_compiler():
+        return
+    build = partial(net, **sizes)
+    (ours, our_draws), (oracle, draws) = (started(build, seed, torch.float64) for _ in range(2))
+    before = {name: p.detach().clone() for name, p in ours.named_parameters()}
+    config = TrainConfig(max_steps=1, batch_size=batch_size)
+    train_many([ours], split, config, generators=[our_draws], method=method)
+
+    ix = torch.randint(0, len(split), (batch_size,), generator=draws)
+    F.cross_entropy(oracle(split.x[ix]), split.y[ix]).backward()
+    for (name, p), wanted in zip(ours.named_parameters(), oracle.parameters(), strict=True):
+        assert wanted.grad is not None
+        torch.testing.assert_close(
+            (before[name] - p.detach()) / config.lr, wanted.grad, rtol=1e-8, atol=1e-10, msg=name
+        )
+    for ours_, oracle_ in zip(ours.buffers(), oracle.buffers(), strict=True):
+        torch.testing.assert_close(ours_, oracle_)
+
+
+def test_many_nets_are_each_trained_as_if_alone(
+    method: Method, small_split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = [VARIANTS[name] for name in ("kaiming", "batch-norm", "kaiming", "deep")]
+    configs = [TrainConfig(max_steps=20, lr=lr, lr_decay_step=12) for lr in (0.1, 0.1, 0.3, 0.1)]
+    nets, generators = zip(*(started(b, i) for i, b in enumerate(builds)), strict=True)
+    done: list[int] = []
+    monkeypatch.setattr(fast, "CHUNK", 7)
+    histories = train_many(
+        nets,
+        small_split,
+        configs,
+        generators=generators,
+        method=method,
+        finished=lambda i, history: done.append(i) or len(history),
+    )
+    assert sorted(done) == [0, 1, 2, 3]
+    for i, (build, config, history) in enumerate(zip(builds, configs, histories, strict=True)):
+        alone, generator = started(build, i)
+        expected = train(alone, small_split, config, generator=generator).tensor()
+        torch.testing.assert_close(history.tensor(), expected, rtol=0, atol=1e-5)
+
+
+def test_a_net_that_diverges_is_cut_off_and_stops_no_other(
+    method: Method, small_split: Split
+) -> None:
+    (lost, draws), (stable, other_draws) = started(VARIANTS["kaiming"]), started(VARIANTS["deep"])
+    configs = [TrainConfig(max_steps=60, lr=3e38), TrainConfig(max_steps=60)]
+    first, second = train_many(
+        [lost, stable], small_split, configs, generators=[draws, other_draws], method=method
+    )
+    again, draws = started(VARIANTS["kaiming"])
+    with pytest.raises(FloatingPointError, match=f"at step {len(first) - 1}:"):
+        train(again, small_split, configs[0], generator=draws)
+    assert not first.tensor()[-1].isfinite()
+    assert first.tensor()[:-1].isfinite().all()
+    assert len(second) == 60
+    assert second.tensor().isfinite().all()
+
+
+def test_an_error_in_finished_stops_everything(method: Method, small_split: Split) -> None:
+    def full(index: int, history: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    nets, generators = zip(*(started(VARIANTS["kaiming"], i) for i in range(3)), strict=True)
+    with pytest.raises(OSError, match="No space left"):
+        train_many(nets, small_split, CONFIG, generators=generators, method=method, finished=full)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "reason"),
+    [
+        ("no-such-compiler", r"there is no C\+\+ compiler no-such-compiler \(No such file"),
+        ("false", r"false does not compile it \(status 1\)"),
+    ],
+)
+def test_without_a_compiler_plain_torch_trains_and_says_so(
+    compiler: str,
+    reason: str,
+    fresh_cache: Path,
+    small_split: Split,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CXX", compiler)
+    model, generator = started(VARIANTS["kaiming"])
+    config = TrainConfig(max_steps=5)
+    for _ in range(2):
+        (history,) = train_many([model], small_split, config, generators=[generator])
+        assert len(history) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("makemore3: no compiled trainer, since ")
+    assert "plain torch trains instead" in line
+    with pytest.raises(CompilerError, match=reason):
+        train_many([model], small_split, config, generators=[generator], method="compiled")
+
+
+@pytest.mark.skipif(not has_compiler(), reason="there is no C++ compiler")
+def test_the_library_is_compiled_once_also_for_narrower_vectors(
+    fresh_cache: Path, small_split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if platform.machine() == "x86_64":
+        monkeypatch.setenv("CXX", "c++ -mno-avx512f")
+    build = VARIANTS["deep-batch-norm"]
+    compare_with_training(build, small_split, "compiled", torch.float32, CONFIG, 1e-5)
+    (made,) = fresh_cache.iterdir()
+    stamp = made.stat().st_mtime_ns
+    library.cache_clear()
+    library(torch.float32)
+    assert made.stat().st_mtime_ns == stamp
+
+
+def test_a_cache_that_cannot_be_written_is_a_reason(
+    fresh_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "true")  # a compiler that is content with anything
+    fresh_cache.write_text("a file where the folder should be")
+    with pytest.raises(CompilerError, match=r"cannot keep or load .*trainer-.*\.so"):
+        library(torch.float32)
+
+
+def one_net(small_split: Split, build: Build, **options: Any) -> None:
+    model, generator = started(build)
+    train_many([model], small_split, generators=[generator], **options)
+
+
+def hooked(**options: Any) -> nn.Sequential:
+    model = mlp(KAIMING, **options)
+    model[2].register_forward_hook(lambda *_: None)
+    return model
+
+
+def misfit(*, generator: torch.Generator) -> nn.Sequential:
+    model = mlp(KAIMING, generator=generator)
+    model[2] = Linear(30, 7, generator=generator)
+    return model
+
+
+def frozen(**options: Any) -> nn.Sequential:
+    model = mlp(KAIMING, **options)
+    model[2].requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (partial(deep_mlp, batch_norm="after"), "got Embedding Flatten Linear Tanh BatchNorm1d"),
+        (partial(deep_mlp, nonlinearity=ReLU), "got Embedding Flatten Linear ReLU .*: train this"),
+        (lambda generator: nn.Sequential(nn.Linear(3, 27)), "in this order, got Linear:"),
+        (lambda generator: Flatten(), "in this order, got Flatten:"),
+        (hooked, "call no hooks, and the net has some"),
+        (frozen, "got hidden.weight: torch.float32 on cpu, requires_grad=False"),
+        (
+            partial(mlp, KAIMING, block_size=2),
+            "first linear layer .* needs 20 features, but gets 30",
+        ),
+        (partial(mlp, KAIMING, vocab_size=22), "from 0 to 21, but x has some from 0 to 22"),
+        (misfit, "a linear layer of this net needs 200 features, but gets 7"),
+    ],
+)
+def test_other_nets_are_refused(build: Build, message: str, small_split: Split) -> None:
+    with pytest.raises(ValueError, match=message):
+        one_net(small_split, build)
+
+
+def test_bad_input_is_refused(small_split: Split) -> None:
+    model, generator = started(VARIANTS["batch-norm"])
+    with pytest.raises(ValueError, match="got 2 and 1 for 1"):
+        train_many([model], small_split, generators=[generator, generator])
+    with pytest.raises(ValueError, match="got an empty split"):
+        train_many([model], Split(small_split.x[:0], small_split.y[:0]), generators=[generator])
+    with pytest.raises(ValueError, match="a batch norm needs at least 2 rows, got batch_size=1"):
+        one_net(small_split, VARIANTS["batch-norm"], configs=TrainConfig(batch_size=1))
+    with pytest.raises(ValueError, match=r"got embedding.weight: torch.float16 on cpu"):
+        train_many([model.half()], small_split, generators=[generator])
+
+
+def test_bench_prints_a_line_for_each_method(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "COMPARED", 100)
+    assert cli.run(["bench", "--rounds", "1", "--seconds", "0.01"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[-5:] == ["steps/s", "ratio", "loss", "differs", "by"]
+    assert [line.split("  ")[0] for line in lines[:3]] == [
+        "the notebook's loop",
+        "makemore3.training",
+        "stacked, 16 nets",
+    ]
+    assert len(lines) == (5 if has_compiler() else 3)
+    assert float(lines[0].split()[-2]) == 1.0
+    assert all(float(line.split()[-1]) < 1e-5 for line in lines)
+
+
+def test_bench_refuses_no_rounds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["bench", "--rounds", "0"]) == 2
+    assert "bench needs at least 1 round, got 0" in capsys.readouterr().err
