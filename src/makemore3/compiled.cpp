@@ -5,6 +5,12 @@
 // that no loop needs a remainder. The backward pass is derived in stacked.py; `dz` means the
 // gradient of the loss with respect to z.
 
+#if !defined(__has_builtin)
+#error "needs GCC 12, Clang, or newer"
+#elif !__has_builtin(__builtin_shufflevector)
+#error "needs GCC 12, Clang, or newer"
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
