@@ -115,10 +115,16 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
+    dataset = load_dataset()
+    if not dataset.names.from_lecture:
+        raise ValueError(
+            "the published numbers belong to the lecture's names, but the corpus in use is "
+            f"{dataset.names.source}: set MAKEMORE_NAMES to a copy of the lecture's names.txt"
+        )
     comparisons: list[Comparison] = []
 
     def measured() -> Iterator[Comparison]:
-        for comparison in compare(load_dataset(), quick=options.quick):
+        for comparison in compare(dataset, quick=options.quick):
             comparisons.append(comparison)
             yield comparison
 

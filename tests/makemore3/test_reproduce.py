@@ -187,12 +187,12 @@ def test_a_calibrated_net_standardises_by_the_statistics_of_the_split(
         assert torch.equal(tensor, before[name]), f"{name} of the net itself has changed"
 
 
-def test_another_corpus_is_refused() -> None:
+def test_another_corpus_is_measured_too_and_gives_other_numbers() -> None:
     words = ("emma", "olivia", "ava", "isabella", "sophia", "charlotte", "mia")
     dataset = load_dataset(Names(words, "file /home/me/mine.txt", "0" * 64))
-    message = r"the corpus in use is file /home/me/mine\.txt: set MAKEMORE_NAMES to a copy"
-    with pytest.raises(ValueError, match=message):
-        next(compare(dataset, quick=True))
+    names, vocabulary, *_ = compare(dataset, [p for p in PUBLISHED if p.run == "data"])
+    assert (names.ours, names.agrees) == ("7", False)
+    assert vocabulary.agrees
 
 
 def test_a_wrong_number_is_not_met(lecture_dataset: Dataset) -> None:
