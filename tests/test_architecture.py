@@ -71,7 +71,9 @@ ARROWS = {
         "markdown math_core literate.chapters literate.notebook literate.page literate.store"
     ),
     "literate.lint": "pytest_codeblocks yaml literate.chapters literate.page literate.store",
-    "literate.mkdocs_hooks": "mkdocs nbformat literate.notebook literate.page | fontTools",
+    "literate.mkdocs_hooks": (
+        "mkdocs nbformat literate.notebook literate.page literate.store | fontTools"
+    ),
 }
 
 

@@ -185,9 +185,7 @@ class _Place(Preprocessor):
             while not FIGURE_TARGET.search(shown[line][0]):
                 line += 1
             shown[line][0] = FIGURE_TARGET.sub(f"]({target}", shown[line][0], count=1)
-        if not output.text:
-            return ""
-        return self.md.htmlStash.store(_output_box(f"Output of block {block.number}", output.text))
+        return self.md.htmlStash.store(_printed(block, output.text)) if output.text else ""
 
 
 _MISSING = (
@@ -200,10 +198,11 @@ def _joined(shown: _Lines) -> list[str]:
     return [line for number in sorted(shown) for line in shown[number]]
 
 
-def _output_box(label: str, text: str) -> str:
+def _printed(block: Block, text: str) -> str:
     return (
         f'<div class="lit-output" data-search-exclude><pre tabindex="0" role="group" '
-        f'aria-label="{label}"><code>{html.escape(text, quote=False)}</code></pre></div>'
+        f'aria-label="Output of block {block.number}"><code>{html.escape(text, quote=False)}'
+        "</code></pre></div>"
     )
 
 

@@ -15,7 +15,6 @@ import html
 import importlib.util
 import io
 import logging
-import os
 import posixpath
 import re
 from collections.abc import Iterable
@@ -28,7 +27,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.pages import Page as SitePage
 
 from literate.notebook import from_page
-from literate.page import PageError, read_page
+from literate.page import Page, PageError, read_page
+from literate.store import write_whole
 
 log = logging.getLogger("mkdocs.plugins.literate")
 
@@ -40,6 +40,7 @@ _STYLESHEET = re.compile(r'<link rel="stylesheet" href="(?P<href>[^":]+)">')
 _URL = re.compile(r"url\((?P<quote>[\"']?)(?P<target>(?!#)[^\"':)]+)(?P=quote)\)")
 _PLAIN_CODE = re.compile(r'<span class="(?:n|o|p|w)">([^<]*)</span>')
 _TABLE = re.compile(r"<table>(?P<rows>.*?)</table>", re.DOTALL)
+_REPOSITORY = re.compile(r'(REPOSITORY = (?P<quote>\\?"))((?P=quote))')
 _SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
 
 
@@ -48,49 +49,46 @@ def on_page_content(content: str, **_: object) -> str:
     return plain_code(focusable_scrollers(content))
 
 
-def on_page_context(context: dict[str, Any], page: SitePage, **_: object) -> dict[str, Any]:
-    """Tell the template how the page's notebook is called, if it has one (MkDocs event)."""
+def on_page_context(
+    context: dict[str, Any], page: SitePage, config: MkDocsConfig, **_: object
+) -> dict[str, Any]:
+    """Write a page with code as a notebook too, and name that to the template (MkDocs event)."""
     source = page.file.abs_src_path
-    if source and _has_code(Path(source)):
-        context["notebook"] = f"{Path(source).stem}.ipynb"
-    return context
-
-
-def on_post_page(output: str, page: SitePage, config: MkDocsConfig) -> str:
-    """Write the page as a notebook beside it (MkDocs event)."""
-    source = page.file.abs_src_path
-    if source and _has_code(Path(source)):
-        setup = stamped(config.extra["notebook_setup"], config.extra.get("repository", ""))
+    parsed = _parsed(Path(source)) if source else None
+    if parsed is not None and parsed.blocks:
+        setup = config.extra["notebook_setup"]
         notebook = from_page(
-            read_page(Path(source)),
+            parsed,
             title=str(page.title),
             address=page.canonical_url or "",
             # As on the page, what a cell does not print is not shown.
             first=f'{setup}\n%config InteractiveShell.ast_node_interactivity = "none"',
         )
-        target = Path(page.file.abs_dest_path).with_name(f"{Path(source).stem}.ipynb")
-        _write(target, nbformat.writes(notebook).encode())
-    return output
+        context["notebook"] = f"{parsed.path.stem}.ipynb"
+        target = Path(page.file.abs_dest_path).with_name(context["notebook"])
+        write_whole(target, nbformat.writes(notebook).encode())
+    return context
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Write the maths font, then the style sheets into the pages (MkDocs event)."""
+    """Finish the notebooks, write the maths font, and the style sheets into the pages."""
     site = Path(config.site_dir)
-    for path in sorted(site.rglob("*.ipynb")):
-        text = path.read_text(encoding="utf-8")
-        _write(path, stamped(text, config.extra.get("repository", ""), quote='\\"').encode())
+    if repository := config.extra.get("repository"):
+        for path in sorted(site.rglob("*.ipynb")):
+            text = path.read_text(encoding="utf-8")
+            write_whole(path, stamped(text, repository).encode())
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(site.rglob("*.html"))}
     if characters := maths_characters(pages.values()):
         cache = Path(config.config_file_path).parent / ".cache" / "fonts"
-        _write(site / MATHS_FONT, cached_maths_font(characters, cache))
+        write_whole(site / MATHS_FONT, cached_maths_font(characters, cache))
     root = urlsplit(config.site_url or "/").path
     for path, page in pages.items():
-        _write(path, inline_stylesheets(page, path, site, root).encode())
+        write_whole(path, inline_stylesheets(page, path, site, root).encode())
 
 
-def stamped(code: str, repository: str, quote: str = '"') -> str:
-    """Return the code, or the text of a notebook, with the repository's address filled in."""
-    return code.replace(f"REPOSITORY = {quote}{quote}", f"REPOSITORY = {quote}{repository}{quote}")
+def stamped(text: str, repository: str) -> str:
+    """Return the code, or a notebook's file, with the repository's address filled in."""
+    return _REPOSITORY.sub(rf"\g<1>{repository}\g<3>", text)
 
 
 def focusable_scrollers(content: str) -> str:
@@ -150,7 +148,7 @@ def cached_maths_font(characters: frozenset[str], cache: Path) -> bytes:
     key = hashlib.sha256(made_from).hexdigest()
     path = cache / f"{key}.woff2"
     if not path.exists():
-        _write(path, maths_font(characters))
+        write_whole(path, maths_font(characters))
     return path.read_bytes()
 
 
@@ -177,11 +175,11 @@ def inline_stylesheets(page: str, path: Path, site: Path, root: str = "/") -> st
     return _STYLESHEET.sub(inline, page)
 
 
-def _has_code(path: Path) -> bool:
+def _parsed(path: Path) -> Page | None:
     try:
-        return bool(read_page(path).blocks)
+        return read_page(path)
     except PageError:
-        return False  # the extension warns of it
+        return None  # the extension warns of it
 
 
 def _beside(href: str, target: str) -> str:
@@ -206,11 +204,3 @@ def _font_source() -> Path:
             "installed; run: python -m pip install -e ."
         )
     return Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    aside.replace(path)

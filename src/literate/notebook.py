@@ -10,7 +10,6 @@ a caption.
 import copy
 import hashlib
 import itertools
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from nbformat import NotebookNode
 
 from literate.compare import svg_difference, text_difference
 from literate.page import CONT, CONT_MARKER, Page, front_matter_end, parse_page
-from literate.store import Baked, Output
+from literate.store import Baked, Output, write_whole
 
 DIRECTIVE = re.compile(r"^[ \t]*\[\[notebook (?P<file>[^\]\n]+)\]\][ \t]*$", re.MULTILINE)
 """The line of a page that stands for a notebook beside it."""
@@ -34,6 +33,7 @@ _ALT = re.compile(
 _FIGURE_PARAGRAPH = re.compile(r"^!\[.*?\]\(baked[^)]*\)\s*", re.DOTALL | re.MULTILINE)
 _TEXT, _SVG = "text/plain", "image/svg+xml"
 _METADATA = "literate"
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _PREPARE = "__import__('literate.notebook').notebook.prepare_kernel()"
 
 
@@ -197,7 +197,7 @@ def execute(notebook: NotebookNode, path: Path, *, time_limit: float) -> Noteboo
         result,
         timeout=round(time_limit),
         coalesce_streams=True,  # else it depends on the load how text is cut into pieces
-        kernel_name="python3",
+        kernel_name=_KERNEL["name"],
         extra_arguments=[f"--InteractiveShellApp.exec_lines={[_PREPARE]}"],
         resources={"metadata": {"path": str(path.parent)}},
     )
@@ -280,17 +280,11 @@ def write_notebook(
         "keys": list(_keys(code_cells(notebook))),
         "versions": dict(versions),
     }
-    notebook.metadata.kernelspec = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
+    notebook.metadata.kernelspec = _KERNEL
     notebook.metadata.language_info = {"name": "python"}
     if found := problems(notebook):
         raise NotebookError("\n".join(f"{path}: {problem}" for problem in found))
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    aside.replace(path)
+    write_whole(path, (nbformat.writes(notebook) + "\n").encode())
 
 
 def from_page(page: Page, *, title: str, address: str, first: str) -> NotebookNode:
@@ -317,11 +311,7 @@ def from_page(page: Page, *, title: str, address: str, first: str) -> NotebookNo
         cell.id = f"cell-{number}"  # by chance otherwise, and another file after every build
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.title = title
-    notebook.metadata.kernelspec = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
+    notebook.metadata.kernelspec = _KERNEL
     nbformat.validate(notebook)
     return notebook
 

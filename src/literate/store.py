@@ -7,6 +7,7 @@ only writer.
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,6 +186,14 @@ def figure_problems(block: Block, figures: Sequence[str]) -> list[str]:
         for part in ("alt text", "caption")
         if not (figure.alt if part == "alt text" else figure.caption)
     ]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(path)
 
 
 def _beside(folder: Path, suffix: str) -> Path:
