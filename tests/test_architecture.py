@@ -23,6 +23,7 @@ ARROWS = {
     "makemore3.resnet": "torch makemore3.init",
     "makemore3.data": "torch pooch requests tqdm",
     "makemore3.files": "",
+    "makemore3.counting": "torch",
     "makemore3.checkpoint": "torch makemore3.files",
     "makemore3.runs": "torch makemore3.data",
     "makemore3.training": (
@@ -38,7 +39,9 @@ ARROWS = {
     "makemore3.experiments": (
         "torch makemore3.data makemore3.fast makemore3.files makemore3.models makemore3.training"
     ),
-    "makemore3.bench": ("torch makemore3.data makemore3.fast makemore3.models makemore3.training"),
+    "makemore3.bench": (
+        "torch makemore3.data makemore3.fast makemore3.files makemore3.models makemore3.training"
+    ),
     "makemore3.sampling": "torch makemore3.data makemore3.models",
     "makemore3.diagnostics": "torch",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",

@@ -1,24 +1,39 @@
-"""How much faster than the lecture notebook's loop: every way to train, timed in turn."""
+"""How fast: every way to train, timed in turn, beside what the machine can do at the most."""
 
+import json
 import os
+import platform
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 
 from makemore3.data import Dataset, minibatch
 from makemore3.fast import Method, best_method, train_many
+from makemore3.files import written_whole
 from makemore3.models import BATCH_NORM_NO_BIAS, LECTURE_SEED, mlp
 from makemore3.training import TrainConfig, train
 
+_T = TypeVar("_T")
+
 STAGE = BATCH_NORM_NO_BIAS
+NOTEBOOK = "the notebook's loop"
+"""The method that the others are compared with."""
 COMPARED = 1000
 """Steps whose losses are compared."""
-STACK = 16
-"""Nets that are trained at once by the methods that train many."""
+STACKS = (1, 4, 16, 64)
+"""Nets that are trained at once by the method that stacks them."""
+SIZES = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+"""Rows and columns of the square matrices that are multiplied."""
+STREAM_BYTES = 2**28
+"""Bytes of the tensors that are copied, far more than a cache holds."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,54 @@ class Timing:
     rate: float
     ratio: float
     difference: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """What `bench` measured, on one machine.
+
+    Args:
+        machine: Processor, cores and versions.
+        timings: A line for each way to train.
+        products: Rates of a matrix product in GFLOP/s, one for each of `SIZES`, by the number of
+            threads.
+        bandwidth: Bytes per second in units of 1e9 that one thread reads and writes, copying
+            tensors that no cache can hold.
+        microseconds: What small things take: a torch call that adds one number to another, the
+            same with its backward pass, and the draw of a minibatch.
+    """
+
+    machine: dict[str, str]
+    timings: list[Timing]
+    products: dict[str, list[float]]
+    bandwidth: float
+    microseconds: dict[str, float]
+
+    def write(self, path: Path) -> None:
+        """Write the record as JSON, whole or not at all.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        with written_whole(path) as file:
+            file.write(json.dumps(asdict(self), indent=1).encode() + b"\n")
+
+
+def read_speed(path: Path) -> Speed:
+    """Read what `Speed.write` wrote.
+
+    Raises:
+        ValueError: If the file is damaged or something else.
+        OSError: If it cannot be read.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        return Speed(**{**found, "timings": [Timing(**timing) for timing in found["timings"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path} is no record of speed ({error}): write one with "
+            "`python -m makemore3 bench --record FILE`"
+        ) from error
 
 
 def notebook_loop(dataset: Dataset, steps: int) -> list[float]:
@@ -97,14 +160,14 @@ def _many(method: Method, count: int) -> Callable[[Dataset, int], list[float]]:
     return run
 
 
-def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> list[Timing]:
-    """Time every method in turn, round after round, and compare the losses of their first steps.
+def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> Speed:
+    """Measure everything in turn, round after round, and take medians.
 
     Load on the machine hits all methods of a round alike, so that the ratios stand.
 
     Args:
         dataset: The names to train on.
-        rounds: How often each method has its turn.
+        rounds: How often each measurement has its turn.
         seconds: About how long a turn takes.
 
     Raises:
@@ -113,42 +176,139 @@ def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> list[Ti
     if rounds < 1:
         raise ValueError(f"bench needs at least 1 round, got {rounds}")
     cores = os.cpu_count() or 1
-    methods: dict[str, tuple[int, Callable[[Dataset, int], list[float]]]] = {
-        "the notebook's loop": (1, notebook_loop),
-        "makemore3.training": (1, _layers),
-        f"stacked, {STACK} nets": (STACK, _many("stacked", STACK)),
-    }
-    if best_method() == "compiled":
-        methods["compiled, 1 net"] = (1, _many("compiled", 1))
-        methods[f"compiled, {cores} nets on {cores} cores"] = (cores, _many("compiled", cores))
-
+    methods = _methods(cores)
     reference = torch.tensor(_layers(dataset, COMPARED))
     differences: dict[str, float] = {}
     steps: dict[str, int] = {}
     for name, (_, run) in methods.items():
-        losses, duration = _timed(run, dataset, COMPARED)
+        losses, duration = _timed(lambda run=run: run(dataset, COMPARED))
         differences[name] = float((torch.tensor(losses) - reference).abs().max())
         steps[name] = max(100, round(COMPARED * seconds / duration))
+
     rates: dict[str, list[float]] = {name: [] for name in methods}
+    limits: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name, (nets, run) in methods.items():
-            _, duration = _timed(run, dataset, steps[name])
+            _, duration = _timed(lambda run=run, name=name: run(dataset, steps[name]))
             rates[name].append(nets * steps[name] / duration)
-    base = rates["the notebook's loop"]
-    return [
-        Timing(
-            name,
-            rate=statistics.median(measured),
-            ratio=statistics.median(a / b for a, b in zip(measured, base, strict=True)),
-            difference=differences[name],
-        )
-        for name, measured in rates.items()
-    ]
+        for name, measured in _limits(dataset, cores, seconds / 50):
+            limits.setdefault(name, []).append(measured)
+    middle = {name: statistics.median(measured) for name, measured in limits.items()}
+    return Speed(
+        machine={
+            "processor": _processor(),
+            "cores": str(cores),
+            "python": platform.python_version(),
+            "torch": version("torch"),
+        },
+        timings=[
+            Timing(
+                name,
+                rate=statistics.median(measured),
+                ratio=statistics.median(
+                    a / b for a, b in zip(measured, rates[NOTEBOOK], strict=True)
+                ),
+                difference=differences[name],
+            )
+            for name, measured in rates.items()
+        ],
+        products={
+            _threads(n): [middle[f"{n} {size}"] for size in SIZES] for n in sorted({1, cores})
+        },
+        bandwidth=middle["bandwidth"],
+        microseconds={name: middle[name] for name in _SMALL},
+    )
 
 
-def _timed(
-    run: Callable[[Dataset, int], list[float]], dataset: Dataset, steps: int
-) -> tuple[list[float], float]:
+def _methods(cores: int) -> dict[str, tuple[int, Callable[[Dataset, int], list[float]]]]:
+    """By its name, how many nets a method trains, and how."""
+
+    def on_all_cores(dataset: Dataset, steps: int) -> list[float]:
+        with _torch_threads(cores):
+            return notebook_loop(dataset, steps)
+
+    methods: dict[str, tuple[int, Callable[[Dataset, int], list[float]]]] = {
+        NOTEBOOK: (1, notebook_loop)
+    }
+    if cores > 1:
+        methods[f"the same, {_threads(cores)}"] = (1, on_all_cores)
+    methods["makemore3.training"] = (1, _layers)
+    for count in STACKS:
+        methods[f"stacked, {count} net{'s' * (count > 1)}"] = (count, _many("stacked", count))
+    if best_method() == "compiled":
+        methods["compiled, 1 net"] = (1, _many("compiled", 1))
+        if cores > 1:
+            name = f"compiled, {cores} nets on {cores} cores"
+            methods[name] = (cores, _many("compiled", cores))
+    return methods
+
+
+_SMALL = ("a call", "a call and its backward", "a minibatch")
+
+
+def _limits(dataset: Dataset, cores: int, seconds: float) -> Iterator[tuple[str, float]]:
+    """Yield what the machine can do: GFLOP/s by threads and size, GB/s, microseconds."""
+    for threads in sorted({1, cores}):
+        with _torch_threads(threads):
+            for size in SIZES:
+                a = torch.ones(size, size)
+                out = torch.empty_like(a)
+                duration = _each(lambda a=a, out=out: torch.mm(a, a, out=out), seconds)
+                yield f"{threads} {size}", 2 * size**3 / duration / 1e9
+    stream = torch.ones(STREAM_BYTES // 4)
+    copy = torch.empty_like(stream)
+    yield "bandwidth", 2 * STREAM_BYTES / _each(lambda: copy.copy_(stream), seconds) / 1e9
+
+    number, leaf = torch.ones(1), torch.ones(1, requires_grad=True)
+    generator = torch.Generator().manual_seed(LECTURE_SEED)
+
+    def chain(calls: int = 100) -> None:
+        total = leaf
+        for _ in range(calls):
+            total = total + number
+        torch.autograd.grad(total, leaf)
+
+    measured = (
+        _each(lambda: torch.add(number, number), seconds),
+        _each(chain, seconds) / 100,
+        _each(lambda: minibatch(dataset.train, 32, generator=generator), seconds),
+    )
+    yield from zip(_SMALL, (1e6 * duration for duration in measured), strict=True)
+
+
+def _each(run: Callable[[], object], seconds: float) -> float:
+    """How long one call takes, from as many as fill the time, and at least two."""
+    _, first = _timed(run)
+    count = max(1, round(seconds / max(first, 1e-7)))
+    _, duration = _timed(lambda: [run() for _ in range(count)])
+    return duration / count
+
+
+def _timed(run: Callable[[], _T]) -> tuple[_T, float]:
     start = time.perf_counter()
-    losses = run(dataset, steps)
-    return losses, time.perf_counter() - start
+    result = run()
+    return result, time.perf_counter() - start
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

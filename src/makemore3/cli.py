@@ -71,9 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--steps", type=int, help="default: each variant's own, 200,000")
     command.set_defaults(command=_sweep)
 
-    command = commands.add_parser("bench", help="time every way to train (half a minute)")
+    command = commands.add_parser("bench", help="time every way to train (a minute)")
     command.add_argument("--rounds", type=int, default=5, help="turns of each; default: 5")
     command.add_argument("--seconds", type=float, default=0.5, help="of a turn; default: 0.5")
+    command.add_argument("--record", type=Path, help="file for all that was measured, as JSON")
     command.set_defaults(command=_bench)
     return parser
 
@@ -144,7 +145,7 @@ def _sweep(options: argparse.Namespace) -> int:
     results = sweep(
         variants, seeds(options.seeds), dataset, options.folder, max_steps=options.steps
     )
-    print(f"{'mean and standard deviation':<28}{'runs':>5}{'train':>16}{'dev':>16}{'test':>16}")
+    print(f"{'mean and standard deviation':<36}{'runs':>5}{'train':>16}{'dev':>16}{'test':>16}")
     for variant in variants:
         print(_spread(variant.name, [r for r in results if r.variant == variant.name]))
     for result in results:
@@ -155,7 +156,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _spread(name: str, results: Sequence[Result]) -> str:
     whole = [result.losses for result in results if result.failure is None]
-    row = f"{name:<28}{len(whole):>5}"
+    row = f"{name:<36}{len(whole):>5}"
     for split in ("train", "dev", "test") if whole else ():
         losses = [run[split] for run in whole]
         deviation = f"{statistics.stdev(losses):.4f}" if len(losses) > 1 else "-"
@@ -164,11 +165,14 @@ def _spread(name: str, results: Sequence[Result]) -> str:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    speed = bench(load_dataset(), rounds=options.rounds, seconds=options.seconds)
     print(
         f"{'the batch-norm net, one hidden layer':<36}{'steps/s':>10}{'ratio':>8}  loss differs by"
     )
-    for timing in bench(load_dataset(), rounds=options.rounds, seconds=options.seconds):
+    for timing in speed.timings:
         print(
             f"{timing.method:<36}{timing.rate:>10,.0f}{timing.ratio:>8.1f}  {timing.difference:.1e}"
         )
+    if options.record is not None:
+        speed.write(options.record)
     return 0

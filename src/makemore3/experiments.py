@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch.nn import Sequential
 from makemore3.data import Dataset
 from makemore3.fast import Method, best_method, train_many
 from makemore3.files import PART, written_whole
-from makemore3.models import AS_WRITTEN, LECTURE_SEED, STAGES, mlp
+from makemore3.models import AS_WRITTEN, LECTURE_SEED, STAGES, deep_mlp, mlp
 from makemore3.training import History, TrainConfig, describe_model, evaluate
 
 CURVE_POINTS = 200
@@ -82,7 +83,45 @@ LOSS_LOG = tuple(
 )
 """The five nets of the lecture's loss log; the last one with b1, so that all draw alike."""
 
-SWEEPS = {"loss-log": LOSS_LOG}
+RATES = (0.03, 0.1, 0.2, 0.5, 1.0, 3.0)
+"""Learning rates of the sweeps that ask whether batch norm pays."""
+
+DEPTHS = (1, 2, 3, 5, 10, 20)
+"""Their numbers of hidden layers."""
+
+GAINS = (0.3, 0.6, 1.0, 5 / 3, 3.0, 6.0)
+"""Their factors of the weights."""
+
+_SHORT = TrainConfig(max_steps=20_000, lr_decay_step=10_000)
+
+
+def _deep(depth: int, batch_norm: bool, *, config: TrainConfig, gain: float = 5 / 3) -> Variant:
+    norm = "before" if batch_norm else None
+    return Variant(
+        f"{'batch-norm' if batch_norm else 'plain'}-depth{depth}-gain{gain:.3g}-lr{config.lr:g}",
+        partial(deep_mlp, n_linear=depth + 1, gain=gain, batch_norm=norm),
+        config,
+    )
+
+
+SWEEPS = {
+    "loss-log": LOSS_LOG,
+    "learning-rate": tuple(
+        Variant(f"{name}-lr{lr:g}", partial(mlp, STAGES[name]), TrainConfig(lr=lr))
+        for name, lr in product(("kaiming", "batch-norm"), RATES)
+    ),
+    "depth": tuple(
+        _deep(depth, norm, config=TrainConfig()) for norm, depth in product((False, True), DEPTHS)
+    ),
+    "depth-and-rate": tuple(
+        _deep(depth, norm, config=replace(_SHORT, lr=lr))
+        for norm, depth, lr in product((False, True), DEPTHS, RATES)
+    ),
+    "gain": tuple(
+        _deep(depth, norm, config=_SHORT, gain=gain)
+        for norm, depth, gain in product((False, True), (5, 20), GAINS)
+    ),
+}
 """What `python -m makemore3 sweep` can run."""
 
 

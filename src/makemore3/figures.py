@@ -479,6 +479,100 @@ def plot_draws(
     return ax
 
 
+def plot_sweep(
+    runs: Mapping[str, Mapping[float, Sequence[float]]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    logarithmic: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a result over a setting that was varied: a dot for each run, a line through the means.
+
+    Args:
+        runs: By the name of the line, and then by the value of the setting, one result for each
+            run. The settings are positive, and are drawn on a logarithmic axis.
+        xlabel: The setting, with its unit if it has one.
+        ylabel: The result, with its unit if it has one.
+        logarithmic: Whether the axis of the results is logarithmic too; they are positive then.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If a setting has no run, or a number cannot be drawn on its axis.
+    """
+    ax = ax or _figure().subplots()
+    least = math.ulp(0) if logarithmic else -math.inf
+    for index, (name, results) in enumerate(runs.items()):
+        for setting, values in results.items():
+            fits = all(math.isfinite(value) and value >= least for value in values)
+            if not 0 < setting < math.inf or not values or not fits:
+                raise ValueError(
+                    f"plot_sweep expects positive settings with finite results, got {name!r} with "
+                    f"{list(values)} at {setting}: leave out runs that failed"
+                )
+        dots = [(setting, value) for setting, values in results.items() for value in values]
+        if len(dots) > len(results):
+            ax.plot(*zip(*dots, strict=True), f"C{index}", ls="", marker="o", ms=3)
+        means = [sum(values) / len(values) for values in results.values()]
+        ax.plot(list(results), means, **_line(index), label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
+    settings = sorted({setting for results in runs.values() for setting in results})
+    ax.xaxis.set_major_locator(FixedLocator(settings[:: 1 + len(settings) // 8]))
+    ax.xaxis.set_major_formatter(FuncFormatter(_number))
+    ax.xaxis.set_minor_locator(NullLocator())
+    if logarithmic:
+        ax.set_yscale("log")
+        _label_logarithmic(ax.yaxis)
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+    _legend_above(ax, len(runs))
+    return ax
+
+
+def plot_roofline(
+    points: Mapping[str, tuple[float, float]],
+    *,
+    peak: float,
+    bandwidth: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how fast computations are, below the roof of what the machine can do.
+
+    The roof rises as far as the memory is the limit, and is flat where the arithmetic is.
+
+    Args:
+        points: By the name of the computation, its intensity in FLOP for each byte of traffic
+            and its rate in GFLOP/s.
+        peak: The highest rate, in GFLOP/s.
+        bandwidth: What the memory delivers, in GB/s.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If a number is not positive and finite.
+
+    Source:
+        Williams, Waterman & Patterson 2009, figure 1.
+    """
+    numbers = [peak, bandwidth, *(number for point in points.values() for number in point)]
+    if not all(0 < number < math.inf for number in numbers):
+        raise ValueError(f"plot_roofline expects positive finite numbers, got {numbers}")
+    ax = ax or _figure(1.3).subplots()
+    ridge = peak / bandwidth
+    ends = [min([ridge, *(x for x, _ in points.values())]) / 4, ridge * 20]
+    roof = [min(peak, bandwidth * x) for x in (ends[0], ridge, ends[1])]
+    ax.plot([ends[0], ridge, ends[1]], roof, color=rcParams["text.color"])
+    ax.text(ends[1], peak * 1.15, f"arithmetic: {peak:.0f} GFLOP/s", ha="right", va="bottom")
+    ax.text(ridge / 1.8, peak * 0.75, f"memory: {bandwidth:.0f} GB/s", ha="right", va="bottom")
+    for index, (name, (x, y)) in enumerate(points.items()):
+        ax.plot([x], [y], f"C{index}", ls="", marker="o", ms=6)
+        ax.text(x * 1.2, y, name, ha="left", va="center")
+    ax.set(xlabel="FLOP for each byte of traffic", ylabel="GFLOP/s", xscale="log", yscale="log")
+    ax.set(xlim=ends, ylim=(min([roof[0], *(y for _, y in points.values())]) / 2, peak * 3))
+    _label_logarithmic(ax.xaxis)
+    _label_logarithmic(ax.yaxis)
+    return ax
+
+
 def plot_running(
     estimates: Mapping[str, Sequence[float]],
     target: float,

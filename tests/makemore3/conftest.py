@@ -2,7 +2,7 @@ import hypothesis
 import pytest
 import torch
 
-from makemore3.data import Dataset, Split, Vocabulary, build_split, load_dataset
+from makemore3.data import Dataset, Names, Split, Vocabulary, build_split, load_dataset
 
 hypothesis.settings.register_profile("makemore3", deadline=None)  # a loaded machine is no failure
 hypothesis.settings.load_profile("makemore3")
@@ -17,6 +17,14 @@ def generator() -> torch.Generator:
 def small_split() -> Split:
     words = ["emma", "olivia", "ava", "isabella", "sophia", "charlotte", "mia", "amelia"]
     return build_split(words, Vocabulary())
+
+
+@pytest.fixture(scope="session")
+def made_up() -> Dataset:
+    """A small data set for what trains on any."""
+    vowels, consonants = "aeiou", "bdfgklmnrst"
+    words = tuple(a + b + c for a in consonants for b in vowels for c in consonants)
+    return load_dataset(Names(words, "made up", "0" * 64))
 
 
 @pytest.fixture(scope="session")

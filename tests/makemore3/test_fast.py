@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from makemore3 import bench, cli, fast
+from makemore3 import fast
 from makemore3.blocks import take_apart
 from makemore3.compiled import CompilerError, library, train_steps
 from makemore3.data import Split, Vocabulary, build_split
@@ -314,25 +314,3 @@ def test_bad_input_is_refused(small_split: Split) -> None:
         one_net(small_split, VARIANTS["batch-norm"], configs=TrainConfig(batch_size=1))
     with pytest.raises(ValueError, match=r"got embedding.weight: torch.float16 on cpu"):
         train_many([model.half()], small_split, generators=[generator])
-
-
-def test_bench_prints_a_line_for_each_method(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(bench, "COMPARED", 100)
-    assert cli.run(["bench", "--rounds", "1", "--seconds", "0.01"]) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split()[-5:] == ["steps/s", "ratio", "loss", "differs", "by"]
-    assert [line.split("  ")[0] for line in lines[:3]] == [
-        "the notebook's loop",
-        "makemore3.training",
-        "stacked, 16 nets",
-    ]
-    assert len(lines) == (5 if has_compiler() else 3)
-    assert float(lines[0].split()[-2]) == 1.0
-    assert all(float(line.split()[-1]) < 1e-5 for line in lines)
-
-
-def test_bench_refuses_no_rounds(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["bench", "--rounds", "0"]) == 2
-    assert "bench needs at least 1 round, got 0" in capsys.readouterr().err

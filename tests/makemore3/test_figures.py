@@ -37,9 +37,11 @@ from makemore3.figures import (
     plot_loss_against_scale,
     plot_nonlinearities,
     plot_probabilities,
+    plot_roofline,
     plot_running,
     plot_saturation_map,
     plot_saturation_maps,
+    plot_sweep,
     plot_update_ratios,
 )
 from makemore3.training import History
@@ -464,6 +466,77 @@ def test_draws_need_no_reference():
 def test_draws_that_are_no_numbers_are_refused(values: list[float]):
     with pytest.raises(ValueError, match="plot_draws expects finite numbers, got 'odd' with"):
         plot_draws({"fine": [1.0], "odd": values}, ylabel="loss")
+
+
+def test_a_sweep_has_a_dot_for_each_run_and_a_line_through_the_means():
+    runs = {"plain": {0.1: [2.0, 3.0], 1.0: [4.0]}, "norm": {0.1: [1.0], 1.0: [6.0, 8.0]}}
+    ax = plot_sweep(runs, xlabel="learning rate", ylabel="loss (nats)")
+    plain_dots, plain, norm_dots, norm = ax.lines
+    assert points(plain_dots)[0].tolist() == [0.1, 0.1, 1.0]
+    assert points(plain_dots)[1].tolist() == [2, 3, 4]
+    assert points(plain)[1].tolist() == [2.5, 4]
+    assert points(norm_dots)[1].tolist() == [1, 6, 8]
+    assert points(norm)[1].tolist() == [1, 7]
+    assert legend(ax) == ["plain", "norm"]
+    assert plain.get_linestyle() != norm.get_linestyle()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate", "loss (nats)")
+    assert tick_texts(ax.xaxis) == ["0.1", "1"]
+
+
+def test_a_sweep_of_single_results_is_lines_alone():
+    ax = plot_sweep(
+        {"one": {2.0**n: [4.0**n] for n in range(10)}}, xlabel="n", ylabel="n", logarithmic=True
+    )
+    assert len(ax.lines) == 1
+    assert legend(ax) == []
+    assert ax.get_yscale() == "log"
+    assert tick_texts(ax.xaxis) == ["1", "4", "16", "64", "256"]
+
+
+@pytest.mark.parametrize(
+    ("results", "logarithmic"),
+    [({1.0: []}, False), ({1.0: [math.nan]}, False), ({0.0: [1.0]}, False), ({1.0: [0.0]}, True)],
+)
+def test_a_sweep_that_cannot_be_drawn_is_refused(
+    results: dict[float, list[float]], logarithmic: bool
+):
+    with pytest.raises(ValueError, match=r"plot_sweep expects positive settings .* got 'odd' with"):
+        plot_sweep(
+            {"fine": {1.0: [1.0]}, "odd": results},
+            xlabel="n",
+            ylabel="n",
+            logarithmic=logarithmic,
+        )
+
+
+def test_the_roof_rises_with_the_bandwidth_up_to_the_peak():
+    programs = {"slow": (1.0, 4.0), "fast": (20.0, 80.0)}
+    ax = plot_roofline(programs, peak=100.0, bandwidth=25.0)
+    roof, *dots = ax.lines
+    x, y = points(roof)
+    assert x[1] == 4.0  # where 25 GB/s feed 100 GFLOP/s
+    assert y[1] == y[2] == 100.0
+    assert y[0] == 25 * x[0]
+    assert x[0] < 1 < 20 < x[2]
+    assert [(*points(dot)[0], *points(dot)[1]) for dot in dots] == list(programs.values())
+    assert [text.get_text() for text in ax.texts] == [
+        "arithmetic: 100 GFLOP/s",
+        "memory: 25 GB/s",
+        "slow",
+        "fast",
+    ]
+    low, high = ax.get_ylim()
+    assert low < 4 < 100 < high
+
+
+@pytest.mark.parametrize(
+    ("point", "peak", "bandwidth"),
+    [((0.0, 1.0), 1.0, 1.0), ((1.0, math.nan), 1.0, 1.0), ((1.0, 1.0), 0.0, 1.0)],
+)
+def test_a_roof_of_no_height_is_refused(point: tuple[float, float], peak: float, bandwidth: float):
+    with pytest.raises(ValueError, match="plot_roofline expects positive finite numbers, got"):
+        plot_roofline({"odd": point}, peak=peak, bandwidth=bandwidth)
 
 
 def test_running_estimates_are_drawn_at_the_batches_they_have_seen():

@@ -1,0 +1,128 @@
+"""The measurement of speed: every method once, the same losses, and a record that can be read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from makemore3 import bench, cli
+from makemore3.bench import NOTEBOOK, Speed, Timing, read_speed
+from makemore3.data import Dataset
+from makemore3.fast import best_method
+
+SPEED = Speed(
+    machine={"processor": "abacus", "cores": "2"},
+    timings=[Timing(NOTEBOOK, rate=3000.0, ratio=1.0, difference=1e-6)],
+    products={"1 thread": [1.5, 2.5]},
+    bandwidth=20.0,
+    microseconds={"a call": 2.0},
+)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "COMPARED", 100)
+    monkeypatch.setattr(bench, "SIZES", (8, 64))
+    monkeypatch.setattr(bench, "STACKS", (1, 4))
+    monkeypatch.setattr(bench, "STREAM_BYTES", 2**16)
+    monkeypatch.setattr(bench.os, "cpu_count", lambda: 2)
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_method_and_every_limit_is_measured(made_up: Dataset):
+    speed = bench.bench(made_up, rounds=2, seconds=0.01)
+    methods = [
+        NOTEBOOK,
+        "the same, 2 threads",
+        "makemore3.training",
+        "stacked, 1 net",
+        "stacked, 4 nets",
+    ]
+    if best_method() == "compiled":
+        methods += ["compiled, 1 net", "compiled, 2 nets on 2 cores"]
+    assert [timing.method for timing in speed.timings] == methods
+    assert speed.timings[0].ratio == 1.0
+    assert speed.timings[2].difference == 0.0  # the others are compared with this one
+    for timing in speed.timings:
+        assert timing.rate > 0
+        assert timing.difference < 1e-5
+    assert list(speed.products) == ["1 thread", "2 threads"]
+    for rates in speed.products.values():
+        assert len(rates) == 2
+        assert 0 < rates[0] < rates[1]
+    assert 0.1 < speed.bandwidth < 10_000
+    assert list(speed.microseconds) == ["a call", "a call and its backward", "a minibatch"]
+    a_call, with_backward, minibatch = speed.microseconds.values()
+    assert 0 < a_call < with_backward
+    assert minibatch > a_call
+    assert list(speed.machine) == ["processor", "cores", "python", "torch"]
+    assert all(speed.machine.values())
+
+
+@pytest.mark.usefixtures("quick")
+def test_one_core_has_no_lines_for_several(made_up: Dataset, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bench.os, "cpu_count", lambda: 1)
+    speed = bench.bench(made_up, rounds=1, seconds=0.01)
+    assert not [timing.method for timing in speed.timings if "2" in timing.method]
+    assert list(speed.products) == ["1 thread"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_command_prints_a_line_for_each_method_and_records_them(
+    made_up: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+):
+    monkeypatch.setattr(cli, "load_dataset", lambda: made_up)
+    path = tmp_path / "speed.json"
+    arguments = ["bench", "--rounds", "1", "--seconds", "0.01", "--record", str(path)]
+    assert cli.run(arguments) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[-5:] == ["steps/s", "ratio", "loss", "differs", "by"]
+    recorded = read_speed(path)
+    assert [line.split("  ")[0] for line in lines] == [t.method for t in recorded.timings]
+    assert float(lines[0].split()[-2]) == 1.0
+    assert all(float(line.split()[-1]) < 1e-5 for line in lines)
+
+
+def test_no_rounds_are_refused(capsys: pytest.CaptureFixture[str]):
+    assert cli.run(["bench", "--rounds", "0"]) == 2
+    assert "bench needs at least 1 round, got 0" in capsys.readouterr().err
+
+
+def test_what_is_written_is_read(tmp_path: Path):
+    SPEED.write(tmp_path / "speed.json")
+    assert read_speed(tmp_path / "speed.json") == SPEED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        json.dumps({"timings": []}),
+        json.dumps({"timings": [{"method": NOTEBOOK}]}),
+    ],
+)
+def test_damaged_records_are_refused_with_what_to_do(text: str, tmp_path: Path):
+    path = tmp_path / "speed.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"speed\.json is no record of speed .*bench --record"):
+        read_speed(path)
+
+
+def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path):
+    path = tmp_path / "speed.json"
+    SPEED.write(path)
+    broken = Speed(
+        machine={},
+        timings=[],
+        products={"1 thread": [object()]},  # pyright: ignore[reportArgumentType]
+        bandwidth=1.0,
+        microseconds={},
+    )
+    with pytest.raises(TypeError):
+        broken.write(path)
+    assert read_speed(path) == SPEED
