@@ -45,6 +45,7 @@ _Lines = dict[int, list[str]]
 _AFTER_NORMALISE_BEFORE_FENCES = 27
 _AFTER_INLINE = 15
 _LABEL_LENGTH = 70
+_CLOSING = re.compile(r"[.,;:!?)]+")
 
 
 class LiterateExtension(Extension):
@@ -281,6 +282,10 @@ class _Maths(Treeprocessor):
                 element.set("role", "group")
                 element.set("aria-label", f"Formula: {_shortened(latex)}")
             element.text = self.md.htmlStash.store(mathml)
+            if not display and (closing := _CLOSING.match(element.tail or "")):
+                # Within the element the style sheet keeps a line from breaking before it.
+                element.text += closing[0]
+                element.tail = (element.tail or "")[closing.end() :]
 
 
 def _counted(count: int, noun: str) -> str:

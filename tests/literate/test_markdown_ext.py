@@ -288,6 +288,14 @@ def test_maths_becomes_mathml(site):
     assert "amp;lt" not in html
 
 
+def test_what_closes_a_sentence_stays_with_the_formula_before_it(site):
+    site.page("Divide by $n$; the other ($m$) by $n - 1$. Then $k$ is left.\n")
+    root = tree(site.render())
+    formulas = [e for e in root.iter("span") if e.get("class") == "lit-math"]
+    assert ["".join(e.itertext()) for e in formulas] == ["n;", "m)", "n−1.", "k"]
+    assert [e.tail for e in formulas] == [" the other (", " by ", " Then ", " is left."]
+
+
 def test_formula_that_is_not_latex_is_a_warning(site, warnings):
     site.page("Text $\\nosuchcommand{x}$.\n")
     site.render()
