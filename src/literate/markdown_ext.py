@@ -44,8 +44,11 @@ _Lines = dict[int, list[str]]
 
 _AFTER_NORMALISE_BEFORE_FENCES = 27
 _AFTER_INLINE = 15
+_AFTER_MATHS = 14
 _LABEL_LENGTH = 70
 _CLOSING = re.compile(r"[.,;:!?)]+")
+_MINUS = re.compile(r"(?<![\w)\]-])-(?=\d)")
+_PERCENT = re.compile(r"(?<=\d) (?=%)")
 
 
 class LiterateExtension(Extension):
@@ -71,6 +74,7 @@ class LiterateExtension(Extension):
         md.preprocessors.register(_Place(md, state), "literate", _AFTER_NORMALISE_BEFORE_FENCES)
         md.treeprocessors.register(_Draw(md, state), "literate-figures", _AFTER_INLINE)
         md.treeprocessors.register(_Maths(md), "literate-maths", _AFTER_INLINE)
+        md.treeprocessors.register(_Numbers(md), "literate-numbers", _AFTER_MATHS)
 
 
 def makeExtension(**options: Any) -> LiterateExtension:
@@ -277,6 +281,7 @@ class _Maths(Treeprocessor):
                 _log.warning("math error in `%s`: %s", latex, error)
                 continue
             element.set("class", "lit-math")
+            element.set("data-search-exclude", "")  # as text a formula is a row of letters
             if display:
                 element.set("tabindex", "0")
                 element.set("role", "group")
@@ -286,6 +291,22 @@ class _Maths(Treeprocessor):
                 # Within the element the style sheet keeps a line from breaking before it.
                 element.text += closing[0]
                 element.tail = (element.tail or "")[closing.end() :]
+
+
+class _Numbers(Treeprocessor):
+    """Gives negative numbers in prose a minus sign, and keeps a percent sign with its number."""
+
+    def run(self, root: ET.Element) -> None:
+        for element in root.iter():
+            if element.tag in ("code", "pre"):
+                continue
+            element.text = _numbers(element.text)
+            for child in element:
+                child.tail = _numbers(child.tail)
+
+
+def _numbers(text: str | None) -> str | None:
+    return text and _MINUS.sub("\u2212", _PERCENT.sub("\u00a0", text))
 
 
 def _counted(count: int, noun: str) -> str:

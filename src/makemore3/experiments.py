@@ -92,13 +92,18 @@ DEPTHS = (1, 2, 3, 5, 10, 20)
 GAINS = (0.3, 0.6, 1.0, 5 / 3, 3.0, 6.0)
 """Their factors of the weights."""
 
+BATCH_SIZES = (8, 32, 128, 512)
+"""Their numbers of examples a step."""
+
 _SHORT = TrainConfig(max_steps=20_000, lr_decay_step=10_000)
 
 
-def _deep(depth: int, batch_norm: bool, *, config: TrainConfig, gain: float = 5 / 3) -> Variant:
-    norm = "before" if batch_norm else None
+def _deep(
+    depth: int, batch_norm: bool, *, config: TrainConfig, gain: float = 5 / 3, suffix: str = ""
+) -> Variant:
+    net, norm = ("batch-norm", "before") if batch_norm else ("plain", None)
     return Variant(
-        f"{'batch-norm' if batch_norm else 'plain'}-depth{depth}-gain{gain:.3g}-lr{config.lr:g}",
+        f"{net}-depth{depth}-gain{gain:.3g}-lr{config.lr:g}{suffix}",
         partial(deep_mlp, n_linear=depth + 1, gain=gain, batch_norm=norm),
         config,
     )
@@ -120,6 +125,10 @@ SWEEPS = {
     "gain": tuple(
         _deep(depth, norm, config=_SHORT, gain=gain)
         for norm, depth, gain in product((False, True), (5, 20), GAINS)
+    ),
+    "batch-size": tuple(
+        _deep(5, norm, config=replace(_SHORT, batch_size=size), suffix=f"-batch{size}")
+        for norm, size in product((False, True), BATCH_SIZES)
     ),
 }
 """What `python -m makemore3 sweep` can run."""

@@ -666,7 +666,8 @@ def _line(index: int) -> dict[str, Any]:
 def _legend_above(ax: Axes, entries: int) -> None:
     """Put the legend of more than one line above the panel, where it covers none."""
     if entries > 1:
-        columns = 2 if entries in (2, 4) else 3
+        lengths = sorted(len(label) for label in ax.get_legend_handles_labels()[1])
+        columns = 2 if entries in (2, 4) or sum(lengths[-3:]) > 40 else 3  # what a row can hold
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False)
 
 

@@ -304,6 +304,27 @@ def test_formula_that_is_not_latex_is_a_warning(site, warnings):
     assert warnings.records[0].name == "mkdocs.plugins.literate"
 
 
+# Numbers
+
+
+def test_negative_numbers_have_a_minus_sign_and_percent_signs_stay_with_their_number(site):
+    site.page("From -3 to -2.5 (-1), **-4**: 20 % of it, and 3 %.\n")
+    text = "".join(tree(site.render()).itertext()).strip()
+    assert text == "From −3 to −2.5 (−1), −4: 20\u00a0% of it, and 3\u00a0%."
+
+
+def test_code_maths_and_hyphens_stay_as_they_are(site):
+    site.page(
+        "Code `-3` and `5 %`, a 5-layer net, 2026-11-21, 1e-5, ResNet-50, x -y.\n\n"
+        "    -7 %\n\n$x^{-1}$ and $-2$\n"
+    )
+    root = tree(site.render())
+    text = "".join(root.itertext())
+    assert "Code -3 and 5 %, a 5-layer net, 2026-11-21, 1e-5, ResNet-50, x -y." in text
+    assert "-7 %" in text
+    assert len(list(root.iter("math"))) == 2
+
+
 # Chapters
 
 CHAPTERS = """

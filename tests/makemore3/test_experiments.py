@@ -224,7 +224,7 @@ def test_every_sweep_can_be_started_and_names_each_variant_once() -> None:
             assert variant.config.lr_decay_step * 2 == variant.config.max_steps
 
 
-@pytest.mark.parametrize("name", ["depth", "depth-and-rate", "gain"])
+@pytest.mark.parametrize("name", ["depth", "depth-and-rate", "gain", "batch-size"])
 def test_nets_with_and_without_batch_norm_start_from_the_same_weights(name: str) -> None:
     half = len(SWEEPS[name]) // 2
     for plain, norm in zip(SWEEPS[name][:half], SWEEPS[name][half:], strict=True):

@@ -484,6 +484,17 @@ def test_a_sweep_has_a_dot_for_each_run_and_a_line_through_the_means():
     assert tick_texts(ax.xaxis) == ["0.1", "1"]
 
 
+def test_a_legend_of_long_names_stays_within_the_figure():
+    names = [f"{net}, gain {gain:.2f}" for net in ("relu", "tanh") for gain in (1, 1.59, 1.67)]
+    ax = plot_by_layer({name: [1.0, 2.0] for name in names}, ylabel="std")
+    figure = figure_of(ax)
+    figure.draw_without_rendering()
+    shown = ax.get_legend()
+    assert shown is not None
+    assert shown.get_window_extent().x1 <= figure.bbox.x1
+    assert legend(ax) == names
+
+
 def test_a_sweep_of_single_results_is_lines_alone():
     ax = plot_sweep(
         {"one": {2.0**n: [4.0**n] for n in range(10)}}, xlabel="n", ylabel="n", logarithmic=True
