@@ -518,13 +518,13 @@ def plot_sweep(
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
     settings = sorted({setting for results in runs.values() for setting in results})
     ax.xaxis.set_major_locator(FixedLocator(settings[:: 1 + len(settings) // 8]))
-    ax.xaxis.set_major_formatter(FuncFormatter(_number))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(float(f"{value:.4g}"))))
     ax.xaxis.set_minor_locator(NullLocator())
     if logarithmic:
         ax.set_yscale("log")
         _label_logarithmic(ax.yaxis)
     else:
-        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     _legend_above(ax, len(runs))
     return ax
 
