@@ -46,9 +46,9 @@ _AFTER_NORMALISE_BEFORE_FENCES = 27
 _AFTER_INLINE = 15
 _AFTER_MATHS = 14
 _LABEL_LENGTH = 70
-_CLOSING = re.compile(r"[.,;:!?)]+")
-_MINUS = re.compile(r"(?<![\w)\]-])-(?=\d)")
-_PERCENT = re.compile(r"(?<=\d) (?=%)")
+_CLOSING = re.compile(r"[.,;:!?)\]”’]+")
+_MINUS = re.compile(r"(?<![\w)\]/=^-])-(?=\d)")
+_PERCENT = re.compile(r"(?<=\d)\s(?=%)")
 
 
 class LiterateExtension(Extension):
@@ -281,11 +281,12 @@ class _Maths(Treeprocessor):
                 _log.warning("math error in `%s`: %s", latex, error)
                 continue
             element.set("class", "lit-math")
-            element.set("data-search-exclude", "")  # as text a formula is a row of letters
             if display:
                 element.set("tabindex", "0")
                 element.set("role", "group")
                 element.set("aria-label", f"Formula: {_shortened(latex)}")
+            # As text a formula is a row of letters, of no use to a search.
+            mathml = mathml.replace("<math", "<math data-search-exclude", 1)
             element.text = self.md.htmlStash.store(mathml)
             if not display and (closing := _CLOSING.match(element.tail or "")):
                 # Within the element the style sheet keeps a line from breaking before it.
@@ -302,11 +303,17 @@ class _Numbers(Treeprocessor):
                 continue
             element.text = _numbers(element.text)
             for child in element:
-                child.tail = _numbers(child.tail)
+                child.tail = _numbers(child.tail, behind_element=True)
 
 
-def _numbers(text: str | None) -> str | None:
-    return text and _MINUS.sub("\u2212", _PERCENT.sub("\u00a0", text))
+def _numbers(text: str | None, *, behind_element: bool = False) -> str | None:
+    if not text or "://" in text:
+        return text
+
+    def minus(match: re.Match[str]) -> str:  # what follows an element at once may be a hyphen
+        return "-" if behind_element and match.start() == 0 else "\u2212"
+
+    return _MINUS.sub(minus, _PERCENT.sub("\u00a0", text))
 
 
 def _counted(count: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,9 @@ from makemore3.files import written_whole
 from makemore3.models import BATCH_NORM_NO_BIAS, LECTURE_SEED, mlp
 from makemore3.training import TrainConfig, train
 
+_PATIENCE = 600
+"""Seconds after which a process no longer waits for the others."""
+
 _T = TypeVar("_T")
 _Method = tuple[int, Callable[[Dataset, int], list[float]]]
 
@@ -32,8 +36,12 @@ NOTEBOOK = "the notebook's loop"
 """The method that the others are compared with."""
 COMPARED = 1000
 """Steps whose losses are compared."""
+CALIBRATION = 50
+"""Steps that tell how many fill a turn."""
 STACKS = (1, 4, 16, 64)
 """Nets that are trained at once by the method that stacks them."""
+AT_ONCE = 4
+"""Runs of the notebook's loop that are started together, where there are as many cores."""
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 """Rows and columns of the square matrices that are multiplied."""
 STREAM_BYTES = 2**28
@@ -48,7 +56,8 @@ class Timing:
         method: What was timed.
         rate: Median of the steps per second, counted over all nets.
         ratio: Median of the ratio to the notebook's loop in the same round.
-        difference: Largest difference of a loss from `training.train`.
+        difference: Largest difference of a loss from `training.train` in the first `COMPARED`
+            steps of one net, in nats.
     """
 
     method: str
@@ -64,8 +73,8 @@ class Speed:
     Args:
         machine: Processor, cores and versions.
         timings: A line for each way to train.
-        products: Rates of a matrix product in GFLOP/s, one for each of `SIZES`, by the number of
-            threads.
+        products: Rates of a product of square matrices in GFLOP/s, by the number of threads and
+            then by the number of rows.
         bandwidth: Bytes per second in units of 1e9 that one thread reads and writes, copying
             tensors that no cache can hold.
         microseconds: What small things take: a torch call that adds one number to another, the
@@ -74,7 +83,7 @@ class Speed:
 
     machine: dict[str, str]
     timings: list[Timing]
-    products: dict[str, list[float]]
+    products: dict[str, dict[int, float]]
     bandwidth: float
     microseconds: dict[str, float]
 
@@ -97,8 +106,13 @@ def read_speed(path: Path) -> Speed:
     """
     try:
         found = json.loads(path.read_bytes())
-        return Speed(**{**found, "timings": [Timing(**timing) for timing in found["timings"]]})
-    except (ValueError, TypeError, KeyError) as error:
+        products = {
+            threads: {int(size): rate for size, rate in rates.items()}
+            for threads, rates in found["products"].items()
+        }
+        timings = [Timing(**timing) for timing in found["timings"]]
+        return Speed(**{**found, "products": products, "timings": timings})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{path} is no record of speed ({error}): write one with "
             "`python -m makemore3 bench --record FILE`"
@@ -108,7 +122,7 @@ def read_speed(path: Path) -> Speed:
 def notebook_loop(dataset: Dataset, steps: int) -> list[float]:
     """Train the batch-norm net as the lecture's notebook does: plain tensors, no layers.
 
-    Its normalisation has no epsilon, so its losses differ from ours in the sixth digit.
+    Its normalisation has no epsilon, and its layers no names.
 
     Source:
         Lecture [58:06](https://youtu.be/P6sfmUTpUmc?t=3486) and its notebook.
@@ -167,7 +181,9 @@ def _many(method: Method, count: int) -> Callable[[Dataset, int], list[float]]:
 def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> Speed:
     """Measure everything in turn, round after round, and take medians.
 
-    Load on the machine hits all methods of a round alike, so that the ratios stand.
+    Load on the machine hits all methods of a round, so that the ratios suffer less than the rates.
+    Some runs have a process of their own, which imports the caller's main module: a script calls
+    this below `if __name__ == "__main__"`.
 
     Args:
         dataset: The names to train on.
@@ -180,8 +196,14 @@ def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> Speed:
     if rounds < 1:
         raise ValueError(f"bench needs at least 1 round, got {rounds}")
     cores = os.cpu_count() or 1
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as processes:
-        return _measure(dataset, cores, _methods(cores, processes), rounds, seconds)
+    together = min(cores, AT_ONCE)
+    context = get_context("spawn")
+    start = context.Barrier(together)
+    with (
+        _torch_threads(1),
+        ProcessPoolExecutor(together, context, _join, (dataset, start)) as processes,
+    ):
+        return _measure(dataset, cores, _methods(cores, together, processes), rounds, seconds)
 
 
 def _measure(
@@ -192,9 +214,10 @@ def _measure(
     steps: dict[str, int] = {}
     for name, (_, run) in methods.items():
         run(dataset, 1)  # what is slow only once is done: processes start, C++ is compiled
-        losses, duration = _timed(lambda run=run: run(dataset, COMPARED))
-        differences[name] = float((torch.tensor(losses) - reference).abs().max())
-        steps[name] = max(100, round(COMPARED * seconds / duration))
+        _, duration = _timed(lambda run=run: run(dataset, CALIBRATION))
+        steps[name] = max(CALIBRATION, round(CALIBRATION * seconds / duration))
+        losses = torch.tensor(run(dataset, COMPARED))
+        differences[name] = float((losses - reference).abs().max())
 
     rates: dict[str, list[float]] = {name: [] for name in methods}
     limits: dict[str, list[float]] = {}
@@ -224,29 +247,29 @@ def _measure(
             for name, measured in rates.items()
         ],
         products={
-            _threads(n): [middle[f"{n} {size}"] for size in SIZES] for n in sorted({1, cores})
+            _threads(n): {size: middle[f"{n} {size}"] for size in SIZES} for n in sorted({1, cores})
         },
         bandwidth=middle["bandwidth"],
         microseconds={name: middle[name] for name in _SMALL},
     )
 
 
-def _methods(cores: int, processes: Executor) -> dict[str, _Method]:
+def _methods(cores: int, together: int, processes: Executor) -> dict[str, _Method]:
     """By its name, how many nets a method trains, and how."""
 
     def at_once(threads: int) -> _Method:
         def run(dataset: Dataset, steps: int) -> list[float]:
-            runs = [processes.submit(_loop, threads, dataset, steps) for _ in range(cores)]
+            runs = [processes.submit(_loop_with_others, threads, steps) for _ in range(together)]
             losses, *_ = [run.result() for run in runs]
             return losses
 
-        return cores, run
+        return together, run
 
     methods: dict[str, _Method] = {NOTEBOOK: (1, partial(_loop, 1))}
     if cores > 1:
         methods[f"the same, {_threads(cores)}"] = (1, partial(_loop, cores))
         for threads in (1, cores):
-            methods[f"{cores} at once, {_threads(threads)} each"] = at_once(threads)
+            methods[f"{together} at once, {_threads(threads)} each"] = at_once(threads)
     methods["makemore3.training"] = (1, _layers)
     for count in STACKS:
         methods[f"stacked, {count} net{'s' * (count > 1)}"] = (count, _many("stacked", count))
@@ -261,6 +284,21 @@ def _methods(cores: int, processes: Executor) -> dict[str, _Method]:
 def _loop(threads: int, dataset: Dataset, steps: int) -> list[float]:
     with _torch_threads(threads):
         return notebook_loop(dataset, steps)
+
+
+_joined: tuple[Dataset, Barrier]
+"""In a process of the pool: what it trains on, and what lets all start together."""
+
+
+def _join(dataset: Dataset, start: Barrier) -> None:
+    global _joined
+    _joined = dataset, start
+
+
+def _loop_with_others(threads: int, steps: int) -> list[float]:
+    dataset, start = _joined
+    start.wait(timeout=_PATIENCE)
+    return _loop(threads, dataset, steps)
 
 
 _SMALL = ("a call", "a call and its backward", "a minibatch")
@@ -297,9 +335,10 @@ def _limits(dataset: Dataset, cores: int, seconds: float) -> Iterator[tuple[str,
 
 
 def _each(run: Callable[[], object], seconds: float) -> float:
-    """How long one call takes, from as many as fill the time, and at least two."""
-    _, first = _timed(run)
-    count = max(1, round(seconds / max(first, 1e-7)))
+    """How long one call takes: the mean of as many as fill the time, once it is warm."""
+    run()
+    _, one = _timed(run)
+    count = max(1, round(seconds / max(one, 1e-7)))
     _, duration = _timed(lambda: [run() for _ in range(count)])
     return duration / count
 

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("name", choices=SWEEPS, help="which variants")
     command.add_argument("--folder", type=Path, required=True, help="where each run gets a file")
     command.add_argument("--seeds", type=int, default=16, help="default: 16")
-    command.add_argument("--steps", type=int, help="default: each variant's own, 200,000")
+    command.add_argument("--steps", type=int, help="default: each variant's own; its decay stays")
     command.set_defaults(command=_sweep)
 
     command = commands.add_parser("bench", help="time every way to train (a minute)")
@@ -145,18 +145,20 @@ def _sweep(options: argparse.Namespace) -> int:
     results = sweep(
         variants, seeds(options.seeds), dataset, options.folder, max_steps=options.steps
     )
-    print(f"{'mean and standard deviation':<36}{'runs':>5}{'train':>16}{'dev':>16}{'test':>16}")
+    width = max(28, *(len(variant.name) for variant in variants))
+    print(f"{'mean and standard deviation':{width}}{'runs':>5}{'train':>16}{'dev':>16}{'test':>16}")
     for variant in variants:
-        print(_spread(variant.name, [r for r in results if r.variant == variant.name]))
+        runs = [result for result in results if result.variant == variant.name]
+        print(f"{variant.name:{width}}{_spread(runs)}")
     for result in results:
         if result.failure is not None:
             print(f"{result.variant}, seed {result.seed}: {result.failure}")
     return 0
 
 
-def _spread(name: str, results: Sequence[Result]) -> str:
+def _spread(results: Sequence[Result]) -> str:
     whole = [result.losses for result in results if result.failure is None]
-    row = f"{name:<36}{len(whole):>5}"
+    row = f"{len(whole):>5}"
     for split in ("train", "dev", "test") if whole else ():
         losses = [run[split] for run in whole]
         deviation = f"{statistics.stdev(losses):.4f}" if len(losses) > 1 else "-"
@@ -165,6 +167,10 @@ def _spread(name: str, results: Sequence[Result]) -> str:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.record is not None and not options.record.parent.is_dir():
+        raise ValueError(
+            f"--record needs a folder that exists, got {options.record}: make it first"
+        )
     speed = bench(load_dataset(), rounds=options.rounds, seconds=options.seconds)
     print(
         f"{'the batch-norm net, one hidden layer':<36}{'steps/s':>10}{'ratio':>8}  loss differs by"

@@ -18,7 +18,9 @@ class Cost:
     Args:
         calls: Operations that torch carries out one by one, those of the backward pass included.
         flops: Multiplications and additions of the matrix products, two for each pair of numbers.
-        traffic: Bytes of the tensors that the operations read and write. A view moves nothing.
+        traffic: Bytes of the tensors that the operations are given and return. A view moves
+            nothing, and indexing reads only the rows that it returns. Other operations may touch
+            less than the whole of a tensor: the number is an upper bound.
     """
 
     calls: int

@@ -84,16 +84,16 @@ LOSS_LOG = tuple(
 """The five nets of the lecture's loss log; the last one with b1, so that all draw alike."""
 
 RATES = (0.03, 0.1, 0.2, 0.5, 1.0, 3.0)
-"""Learning rates of the sweeps that ask whether batch norm pays."""
+"""Learning rates that the sweeps try with and without batch norm."""
 
 DEPTHS = (1, 2, 3, 5, 10, 20)
-"""Their numbers of hidden layers."""
+"""Numbers of hidden layers that they try."""
 
 GAINS = (0.3, 0.6, 1.0, 5 / 3, 3.0, 6.0)
-"""Their factors of the weights."""
+"""Gains of the weights that they try."""
 
 BATCH_SIZES = (8, 32, 128, 512)
-"""Their numbers of examples a step."""
+"""Numbers of examples a step that they try."""
 
 _SHORT = TrainConfig(max_steps=20_000, lr_decay_step=10_000)
 
@@ -146,7 +146,7 @@ def seeds(count: int) -> list[int]:
 
 
 def minibatch_generator(seed: int) -> torch.Generator:
-    """Return the source of a seed's minibatches, one and the same for every variant.
+    """Return the source of a seed's minibatches, the same for variants of one batch size.
 
     It is where the lecture's is when training starts: after the draws of its first net. So the
     runs of a seed are paired, and those of the lecture's seed are the lecture's.
@@ -177,10 +177,12 @@ def sweep(
 
     Args:
         variants: The nets and their settings.
-        seeds: Seeds of each variant; the minibatches of a seed are the same for all variants.
+        seeds: Seeds of each variant; the minibatches of a seed are the same for all variants of
+            one batch size.
         dataset: Names to train on, and to evaluate all three splits.
-        folder: Where the files are, or will be.
-        max_steps: Steps of each run in place of the variants' own.
+        folder: Where the files are, or will be; one for each sweep.
+        max_steps: Steps of each run in place of the variants' own; the step at which the learning
+            rate falls stays.
         method: As in `fast.train_many`; None: on a GPU in one stack, otherwise the best there is.
         progress: As in `fast.train_many`.
 

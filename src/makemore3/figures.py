@@ -269,7 +269,7 @@ def plot_by_layer(
     else:
         ax.set_ylim(0, None)
         ax.yaxis.set_major_locator(MaxNLocator(4))
-    _legend_above(ax, len(values))
+    _legend_above(ax)
     return ax
 
 
@@ -317,7 +317,7 @@ def plot_densities(
     ax.set(xlabel=xlabel, ylabel="density", ylim=(0, None))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.yaxis.set_major_locator(MaxNLocator(4))
-    _legend_above(ax, len(values))
+    _legend_above(ax)
     return ax
 
 
@@ -359,7 +359,7 @@ def plot_update_ratios(
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(FuncFormatter(_number))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    _legend_above(ax, len(ratios.ratios) + 1)
+    _legend_above(ax)
     return ax
 
 
@@ -500,32 +500,33 @@ def plot_sweep(
     Raises:
         ValueError: If a setting has no run, or a number cannot be drawn on its axis.
     """
-    ax = ax or _figure().subplots()
-    least = math.ulp(0) if logarithmic else -math.inf
-    for index, (name, results) in enumerate(runs.items()):
+    for name, results in runs.items():
         for setting, values in results.items():
-            fits = all(math.isfinite(value) and value >= least for value in values)
+            fits = all(math.isfinite(value) and (value > 0 or not logarithmic) for value in values)
             if not 0 < setting < math.inf or not values or not fits:
                 raise ValueError(
                     f"plot_sweep expects positive settings with finite results, got {name!r} with "
                     f"{list(values)} at {setting}: leave out runs that failed"
                 )
+    ax = ax or _figure().subplots()
+    for index, (name, results) in enumerate(runs.items()):
+        line = _line(index)
         dots = [(setting, value) for setting, values in results.items() for value in values]
         if len(dots) > len(results):
-            ax.plot(*zip(*dots, strict=True), f"C{index}", ls="", marker="o", ms=3)
-        means = [sum(values) / len(values) for values in results.values()]
-        ax.plot(list(results), means, **_line(index), label=name)
+            ax.plot(*zip(*dots, strict=True), color=line["color"], ls="", marker="o", ms=3)
+        means = {setting: sum(values) / len(values) for setting, values in results.items()}
+        ax.plot(*zip(*sorted(means.items()), strict=True), **line, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
     settings = sorted({setting for results in runs.values() for setting in results})
     ax.xaxis.set_major_locator(FixedLocator(settings[:: 1 + len(settings) // 8]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(float(f"{value:.4g}"))))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(round(value, 3))))
     ax.xaxis.set_minor_locator(NullLocator())
     if logarithmic:
         ax.set_yscale("log")
         _label_logarithmic(ax.yaxis)
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    _legend_above(ax, len(runs))
+    _legend_above(ax)
     return ax
 
 
@@ -541,8 +542,8 @@ def plot_roofline(
     The roof rises as far as the memory is the limit, and is flat where the arithmetic is.
 
     Args:
-        points: By the name of the computation, its intensity in FLOP for each byte of traffic
-            and its rate in GFLOP/s.
+        points: By the name of the computation, its operational intensity in FLOP for each byte of
+            traffic, and its rate in GFLOP/s; at least one.
         peak: The highest rate, in GFLOP/s.
         bandwidth: What the memory delivers, in GB/s.
         ax: Where to draw; `None` makes a new figure.
@@ -558,7 +559,8 @@ def plot_roofline(
         raise ValueError(f"plot_roofline expects positive finite numbers, got {numbers}")
     ax = ax or _figure(1.3).subplots()
     ridge = peak / bandwidth
-    ends = [min([ridge, *(x for x, _ in points.values())]) / 4, ridge * 20]
+    intensities, rates = zip(*points.values(), strict=True)
+    ends = [min(ridge, *intensities) / 4, max(ridge * 20, *(8 * x for x in intensities))]
     roof = [min(peak, bandwidth * x) for x in (ends[0], ridge, ends[1])]
     ax.plot([ends[0], ridge, ends[1]], roof, color=rcParams["text.color"])
     ax.text(ends[1], peak * 1.15, f"arithmetic: {peak:.0f} GFLOP/s", ha="right", va="bottom")
@@ -566,8 +568,8 @@ def plot_roofline(
     for index, (name, (x, y)) in enumerate(points.items()):
         ax.plot([x], [y], f"C{index}", ls="", marker="o", ms=6)
         ax.text(x * 1.2, y, name, ha="left", va="center")
-    ax.set(xlabel="FLOP for each byte of traffic", ylabel="GFLOP/s", xscale="log", yscale="log")
-    ax.set(xlim=ends, ylim=(min([roof[0], *(y for _, y in points.values())]) / 2, peak * 3))
+    ax.set(xlabel="intensity (FLOP per byte)", ylabel="GFLOP/s", xscale="log", yscale="log")
+    ax.set(xlim=ends, ylim=(min(roof[0], *rates) / 2, 3 * max(peak, *rates)))
     _label_logarithmic(ax.xaxis)
     _label_logarithmic(ax.yaxis)
     return ax
@@ -663,11 +665,13 @@ def _line(index: int) -> dict[str, Any]:
     return {"color": colors[index % len(colors)], "ls": LINE_STYLES[index % len(LINE_STYLES)]}
 
 
-def _legend_above(ax: Axes, entries: int) -> None:
+def _legend_above(ax: Axes) -> None:
     """Put the legend of more than one line above the panel, where it covers none."""
-    if entries > 1:
-        lengths = sorted(len(label) for label in ax.get_legend_handles_labels()[1])
-        columns = 2 if entries in (2, 4) or sum(lengths[-3:]) > 40 else 3  # what a row can hold
+    lengths = sorted(len(label) for label in ax.get_legend_handles_labels()[1])
+    columns = 2 if len(lengths) in (2, 4) else 3
+    while columns > 1 and sum(lengths[-columns:]) + 7 * columns > 61:  # what a row can hold
+        columns -= 1
+    if len(lengths) > 1:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False)
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from makemore3 import cli
+from makemore3.blocks import take_apart
 from makemore3.data import Dataset, minibatch
 from makemore3.experiments import (
     DEPTHS,
@@ -215,13 +216,16 @@ def test_the_command_prints_means_and_names_failures(
     assert isinstance(read_result(path), Result)
 
 
-def test_every_sweep_can_be_started_and_names_each_variant_once() -> None:
-    for variants in SWEEPS.values():
-        names = [variant.name for variant in variants]
-        assert len(set(names)) == len(names)
-        assert {variant.config.max_steps for variant in variants} <= {20_000, 200_000}
-        for variant in variants:  # the last tenth of the learning rate has half of the steps
-            assert variant.config.lr_decay_step * 2 == variant.config.max_steps
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_variant_is_named_once_and_builds_a_net_that_the_fast_trainers_know(
+    name: str,
+) -> None:
+    names = [variant.name for variant in SWEEPS[name]]
+    assert len(set(names)) == len(names)
+    for variant in SWEEPS[name]:
+        assert take_apart(variant.build(generator=torch.Generator().manual_seed(3))).blocks
+        assert variant.config.max_steps in (20_000, 200_000)
+        assert variant.config.lr_decay_step * 2 == variant.config.max_steps
 
 
 @pytest.mark.parametrize("name", ["depth", "depth-and-rate", "gain", "batch-size"])

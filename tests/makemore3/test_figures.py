@@ -495,6 +495,12 @@ def test_a_legend_of_long_names_stays_within_the_figure():
     assert legend(ax) == names
 
 
+def test_the_line_of_a_sweep_goes_from_setting_to_setting_in_order():
+    ax = plot_sweep({"one": {3.0: [30.0], 1.0: [10.0], 2.0: [20.0]}}, xlabel="n", ylabel="n")
+    assert points(ax.lines[0])[0].tolist() == [1, 2, 3]
+    assert points(ax.lines[0])[1].tolist() == [10, 20, 30]
+
+
 def test_a_sweep_of_single_results_is_lines_alone():
     ax = plot_sweep(
         {"one": {2.0**n: [4.0**n] for n in range(10)}}, xlabel="n", ylabel="n", logarithmic=True
@@ -531,6 +537,7 @@ def test_the_roof_rises_with_the_bandwidth_up_to_the_peak():
     assert y[0] == 25 * x[0]
     assert x[0] < 1 < 20 < x[2]
     assert [(*points(dot)[0], *points(dot)[1]) for dot in dots] == list(programs.values())
+    assert ax.get_xlabel() == "intensity (FLOP per byte)"
     assert [text.get_text() for text in ax.texts] == [
         "arithmetic: 100 GFLOP/s",
         "memory: 25 GB/s",
