@@ -122,6 +122,9 @@ SWEEPS = {
         _deep(depth, norm, config=replace(_SHORT, lr=lr))
         for norm, depth, lr in product((False, True), DEPTHS, RATES)
     ),
+    "deep-rate": tuple(
+        _deep(5, norm, config=TrainConfig(lr=lr)) for norm, lr in product((False, True), RATES[:4])
+    ),
     "gain": tuple(
         _deep(depth, norm, config=_SHORT, gain=gain)
         for norm, depth, gain in product((False, True), (5, 20), GAINS)

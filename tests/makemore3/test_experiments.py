@@ -228,7 +228,7 @@ def test_every_variant_is_named_once_and_builds_a_net_that_the_fast_trainers_kno
         assert variant.config.lr_decay_step * 2 == variant.config.max_steps
 
 
-@pytest.mark.parametrize("name", ["depth", "depth-and-rate", "gain", "batch-size"])
+@pytest.mark.parametrize("name", ["depth", "depth-and-rate", "deep-rate", "gain", "batch-size"])
 def test_nets_with_and_without_batch_norm_start_from_the_same_weights(name: str) -> None:
     half = len(SWEEPS[name]) // 2
     for plain, norm in zip(SWEEPS[name][:half], SWEEPS[name][half:], strict=True):
