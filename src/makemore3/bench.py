@@ -247,7 +247,8 @@ def _measure(
             for name, measured in rates.items()
         ],
         products={
-            _threads(n): {size: middle[f"{n} {size}"] for size in SIZES} for n in sorted({1, cores})
+            _counted(n, "thread"): {size: middle[f"{n} {size}"] for size in SIZES}
+            for n in sorted({1, cores})
         },
         bandwidth=middle["bandwidth"],
         microseconds={name: middle[name] for name in _SMALL},
@@ -267,18 +268,23 @@ def _methods(cores: int, together: int, processes: Executor) -> dict[str, _Metho
 
     methods: dict[str, _Method] = {NOTEBOOK: (1, partial(_loop, 1))}
     if cores > 1:
-        methods[f"the same, {_threads(cores)}"] = (1, partial(_loop, cores))
+        methods[f"the same, {_counted(cores, 'thread')}"] = (1, partial(_loop, cores))
         for threads in (1, cores):
-            methods[f"{together} at once, {_threads(threads)} each"] = at_once(threads)
+            methods[f"{together} at once, {_counted(threads, 'thread')} each"] = at_once(threads)
     methods["makemore3.training"] = (1, _layers)
     for count in STACKS:
-        methods[f"stacked, {count} net{'s' * (count > 1)}"] = (count, _many("stacked", count))
+        methods[stack_name(count)] = (count, _many("stacked", count))
     if best_method() == "compiled":
         methods["compiled, 1 net"] = (1, _many("compiled", 1))
         if cores > 1:
             name = f"compiled, {cores} nets on {cores} cores"
             methods[name] = (cores, _many("compiled", cores))
     return methods
+
+
+def stack_name(count: int) -> str:
+    """Return the name of the method that trains so many nets as one stack."""
+    return f"stacked, {_counted(count, 'net')}"
 
 
 def _loop(threads: int, dataset: Dataset, steps: int) -> list[float]:
@@ -301,6 +307,8 @@ def _loop_with_others(threads: int, steps: int) -> list[float]:
     return _loop(threads, dataset, steps)
 
 
+_CHAIN = 100
+"""Calls that one backward pass goes back through."""
 _SMALL = ("a call", "a call and its backward", "a minibatch")
 
 
@@ -320,15 +328,15 @@ def _limits(dataset: Dataset, cores: int, seconds: float) -> Iterator[tuple[str,
     number, leaf = torch.ones(1), torch.ones(1, requires_grad=True)
     generator = torch.Generator().manual_seed(LECTURE_SEED)
 
-    def chain(calls: int = 100) -> None:
+    def chain() -> None:
         total = leaf
-        for _ in range(calls):
+        for _ in range(_CHAIN):
             total = total + number
         torch.autograd.grad(total, leaf)
 
     measured = (
         _each(lambda: torch.add(number, number), seconds),
-        _each(chain, seconds) / 100,
+        _each(chain, seconds) / _CHAIN,
         _each(lambda: minibatch(dataset.train, 32, generator=generator), seconds),
     )
     yield from zip(_SMALL, (1e6 * duration for duration in measured), strict=True)
@@ -359,8 +367,8 @@ def _torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count > 1)}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count > 1)}"
 
 
 def _processor() -> str:

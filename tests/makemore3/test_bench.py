@@ -80,7 +80,6 @@ def test_limits_have_the_units_that_they_say(made_up: Dataset, monkeypatch: pyte
     )
 
 
-@pytest.mark.usefixtures("quick")
 def test_what_is_timed_is_warm_and_repeated(monkeypatch: pytest.MonkeyPatch):
     calls = []
     clock = iter([0.0, 0.5, 1.0, 3.0])  # one call, then as many as fill the time
