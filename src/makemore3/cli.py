@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from makemore3.bench import bench
 from makemore3.checkpoint import CheckpointError, load_checkpoint
 from makemore3.data import Vocabulary, load_dataset
-from makemore3.experiments import SWEEPS, Result, seeds, sweep
+from makemore3.lab.bench import bench
+from makemore3.lab.published import PUBLISHED
+from makemore3.lab.reproduce import LONG_RUNS, Comparison, compare, table
+from makemore3.lab.sweeps import SWEEPS, Result, seeds, sweep
 from makemore3.models import LECTURE_SEED, STAGES, mlp, parameter_count
-from makemore3.published import PUBLISHED
-from makemore3.reproduce import LONG_RUNS, Comparison, compare, table
 from makemore3.sampling import SAMPLING_SEED, sample_names
 from makemore3.training import TrainConfig, describe_model, evaluate, train
 

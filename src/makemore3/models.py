@@ -9,8 +9,16 @@ from typing import Literal
 import torch
 from torch import nn
 
-from makemore3.init import calculate_gain, check_sizes
-from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, Sequential, Tanh
+from makemore3.layers import (
+    BatchNorm1d,
+    Embedding,
+    Flatten,
+    Linear,
+    Sequential,
+    Tanh,
+    calculate_gain,
+    check_sizes,
+)
 
 LECTURE_SEED = 2147483647
 """Seed of the lecture's generator: first the tensors are drawn from it, then the minibatches."""

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from makemore3.init import check_sizes
+from makemore3.layers import check_sizes
 
 __all__ = ["Bottleneck", "ResNet50"]
 

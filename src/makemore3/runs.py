@@ -48,7 +48,7 @@ def run_file(
 
 
 def _plain(module: nn.Module) -> bool:
-    known = type(module) is nn.Sequential or type(module).__module__ == "makemore3.layers"
+    known = type(module) is nn.Sequential or type(module).__module__.startswith("makemore3.layers.")
     forward = module._forward_pre_hooks or module._forward_hooks
     backward = module._backward_pre_hooks or module._backward_hooks
     return known and not forward and not backward

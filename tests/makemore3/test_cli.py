@@ -12,9 +12,9 @@ import torch
 
 from makemore3 import cli
 from makemore3.data import Dataset, Split, load_dataset
+from makemore3.lab.published import PUBLISHED
+from makemore3.lab.reproduce import compare
 from makemore3.models import BATCH_NORM, LECTURE_SEED, TANH_FIXED, mlp
-from makemore3.published import PUBLISHED
-from makemore3.reproduce import compare
 from makemore3.training import TrainConfig, evaluate, train
 
 Captured = pytest.CaptureFixture[str]

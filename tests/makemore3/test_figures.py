@@ -24,7 +24,6 @@ from matplotlib.patches import FancyBboxPatch, Rectangle, StepPatch
 from matplotlib.text import Annotation, Text
 from torch.nn import functional as F
 
-from makemore3 import figures
 from makemore3.diagnostics import UpdateRatios, saturation
 from makemore3.figures import (
     plot_batch_norm,
@@ -44,6 +43,7 @@ from makemore3.figures import (
     plot_sweep,
     plot_update_ratios,
 )
+from makemore3.figures.canvas import log_spaced_bins
 from makemore3.training import History
 
 COLORS = [f"#0000{i}{i}" for i in range(1, 7)]
@@ -137,7 +137,7 @@ def test_loss_of_many_steps_is_the_mean_of_each_bin_with_its_quantiles():
     assert len(x) < 150
     assert (x[0], y[0]) == (1, losses[0])
 
-    bins = figures._log_spaced_bins(len(losses))
+    bins = log_spaced_bins(len(losses))
     assert [losses[b].mean() for b in bins] == y.tolist()
     assert all(b.start + 1 <= step <= b.stop for b, step in zip(bins, x, strict=True))
 
@@ -152,7 +152,7 @@ def test_loss_of_many_steps_is_the_mean_of_each_bin_with_its_quantiles():
 
 @given(st.integers(min_value=1, max_value=300_000))
 def test_bins_part_the_steps(steps):
-    bins = figures._log_spaced_bins(steps)
+    bins = log_spaced_bins(steps)
     assert bins[0] == slice(0, 1)
     assert bins[-1].stop == steps
     assert all(a.stop == b.start < b.stop for a, b in pairwise(bins))

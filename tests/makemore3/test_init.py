@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from makemore3.init import calculate_gain, kaiming_normal
+from makemore3.layers import calculate_gain, kaiming_normal
 
 
 def test_gains_are_those_the_lecture_lists() -> None:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from makemore3.blocks import Block, Blocks
+from makemore3.fast.nets import Block, Blocks
 
 
 class Stack:

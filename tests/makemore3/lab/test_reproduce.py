@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from makemore3 import reproduce
 from makemore3.data import Dataset, Names, Split, load_dataset
+from makemore3.lab import reproduce
+from makemore3.lab.published import PUBLISHED, Published
+from makemore3.lab.reproduce import LONG_RUNS, RUNS, Comparison, compare, table
 from makemore3.models import BATCH_NORM, mlp
-from makemore3.published import PUBLISHED, Published
-from makemore3.reproduce import LONG_RUNS, RUNS, Comparison, compare, table
 from makemore3.training import History
 
 LECTURE_SECONDS = 6957

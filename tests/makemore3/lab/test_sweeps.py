@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from makemore3 import cli
-from makemore3.blocks import take_apart
 from makemore3.data import Dataset, minibatch
-from makemore3.experiments import (
+from makemore3.fast import Method, best_method
+from makemore3.fast.nets import take_apart
+from makemore3.lab.sweeps import (
     DEPTHS,
     SWEEPS,
     Result,
@@ -25,7 +26,6 @@ from makemore3.experiments import (
     seeds,
     sweep,
 )
-from makemore3.fast import Method, best_method
 from makemore3.layers import BatchNorm1d, Linear, Tanh
 from makemore3.models import BATCH_NORM, KAIMING, LECTURE_SEED, deep_mlp, mlp
 from makemore3.training import TrainConfig, evaluate, train
@@ -91,7 +91,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from makemore3.data import Names, load_dataset
-from test_experiments import *
+from test_sweeps import *
 words = Path(sys.argv[2]).read_text().split()
 sweep(LONG, [1, 2, 3], load_dataset(Names(tuple(words), "made up", "0" * 64)), Path(sys.argv[1]))
 """

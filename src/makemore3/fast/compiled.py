@@ -14,7 +14,7 @@ import pooch
 import torch
 from torch import Tensor
 
-from makemore3.blocks import Block, Blocks
+from makemore3.fast.nets import Block, Blocks
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
 # Not -ffast-math, which would take a loss that is not finite for a number like any other.
@@ -95,7 +95,7 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
         *MATHS,
         f"-DREAL={_C_TYPES[dtype]}",
     ]
-    source = (files("makemore3") / "compiled.cpp").read_bytes()
+    source = (files("makemore3.fast") / "compiled.cpp").read_bytes()
     # The predefined macros tell the compiler's version and what this processor can do.
     macros = _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])
     digest = hashlib.sha256(repr((compiler, source, macros)).encode()).hexdigest()

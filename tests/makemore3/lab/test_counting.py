@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from makemore3.bench import notebook_loop
-from makemore3.counting import Cost, cost_of
 from makemore3.data import Dataset
+from makemore3.lab.bench import notebook_loop
+from makemore3.lab.counting import Cost, cost_of
 
 
 def test_a_product_is_one_call_two_flop_for_each_pair_and_three_matrices():

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from makemore3.blocks import Blocks, take_apart
-from makemore3.compiled import CompilerError, library, train_steps
 from makemore3.data import Split
-from makemore3.stacked import Stack
+from makemore3.fast.compiled import CompilerError, library, train_steps
+from makemore3.fast.nets import Blocks, take_apart
+from makemore3.fast.stacked import Stack
 from makemore3.training import History, TrainConfig
 
 Method = Literal["compiled", "stacked"]

@@ -1,4 +1,4 @@
-"""The numbers that lecture and notebook publish, for `makemore3.reproduce` to compare with ours."""
+"""The numbers that lecture and notebook publish, which `makemore3.lab.reproduce` compares."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ class Published:
     """One number, or one sampled name, as published.
 
     Args:
-        run: The run in `makemore3.reproduce.RUNS` that measures it.
+        run: The run in `makemore3.lab.reproduce.RUNS` that measures it.
         quantity: What that run calls it.
         value: What is published, e.g. `"2.0356"`, `"32,033"`, `"2.6407e-03"` or `"carpah"`. Of
             digits that depend on the processor only those before them.

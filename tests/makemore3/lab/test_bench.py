@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from makemore3 import bench, cli
-from makemore3.bench import NOTEBOOK, Speed, Timing, read_speed
+from makemore3 import cli
 from makemore3.data import Dataset
 from makemore3.fast import best_method
+from makemore3.lab import bench
+from makemore3.lab.bench import NOTEBOOK, Speed, Timing, read_speed
 
 SPEED = Speed(
     machine={"processor": "abacus", "cores": "2"},

@@ -19,9 +19,9 @@ from makemore3.diagnostics import (
     record_gradients,
     saturation,
 )
+from makemore3.lab.published import PUBLISHED, Published
 from makemore3.layers import BatchNorm1d, Sequential, Tanh
 from makemore3.models import LECTURE_SEED, STAGES, Stage, deep_mlp, mlp, parameter_count
-from makemore3.published import PUBLISHED, Published
 from makemore3.sampling import SAMPLING_SEED, sample_names
 from makemore3.training import TrainConfig, evaluate, split_loss, train
 
@@ -142,7 +142,7 @@ RUNS: dict[str, Measure] = {
     "bonus, linear": partial(_linear_layer, norm=False),
     "bonus, linear and norm": partial(_linear_layer, norm=True),
 }
-"""What each run of `makemore3.published` does."""
+"""What each run of `makemore3.lab.published` does."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from makemore3 import fast
-from makemore3.blocks import take_apart
-from makemore3.compiled import CompilerError, library, train_steps
 from makemore3.data import Split, Vocabulary, build_split
-from makemore3.fast import Method, best_method, train_many
+from makemore3.fast import Method, best_method, many, train_many
+from makemore3.fast.compiled import CompilerError, library, train_steps
+from makemore3.fast.nets import take_apart
 from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, ReLU, Tanh
 from makemore3.models import KAIMING, STAGES, deep_mlp, mlp
 from makemore3.training import TrainConfig, train
@@ -154,7 +153,7 @@ def test_many_nets_are_each_trained_as_if_alone(
     configs = [TrainConfig(max_steps=20, lr=lr, lr_decay_step=12) for lr in (0.1, 0.1, 0.3, 0.1)]
     nets, generators = zip(*(started(b, i) for i, b in enumerate(builds)), strict=True)
     done: list[int] = []
-    monkeypatch.setattr(fast, "CHUNK", 7)
+    monkeypatch.setattr(many, "CHUNK", 7)
     histories = train_many(
         nets,
         small_split,

@@ -1,0 +1,39 @@
+"""Looking inside a network: activations, gradients, weights, updates, and where gradients stop.
+
+Works on any `torch.nn.Module` through forward hooks, and leaves it as it was.
+"""
+
+from makemore3.diagnostics.hooks import Layers, record_activations, record_gradients
+from makemore3.diagnostics.saturation import (
+    SaturationReport,
+    dead_units,
+    local_gradient,
+    saturation,
+)
+from makemore3.diagnostics.statistics import (
+    ActivationStats,
+    GradientStats,
+    ParameterStats,
+    activation_stats,
+    gradient_stats,
+    parameter_stats,
+)
+from makemore3.diagnostics.updates import Step, UpdateRatios
+
+__all__ = [
+    "ActivationStats",
+    "GradientStats",
+    "Layers",
+    "ParameterStats",
+    "SaturationReport",
+    "Step",
+    "UpdateRatios",
+    "activation_stats",
+    "dead_units",
+    "gradient_stats",
+    "local_gradient",
+    "parameter_stats",
+    "record_activations",
+    "record_gradients",
+    "saturation",
+]

@@ -1,0 +1,45 @@
+"""Figures by subject: functions that take results and return matplotlib `Axes`.
+
+Style belongs to `rcParams`: the figures keep to its sizes and to its colours C0, C1, ..., so they
+suit whatever page they are drawn for. Only the saturation map is black and white by itself.
+"""
+
+from makemore3.figures.canvas import LINE_STYLES
+from makemore3.figures.diagrams import plot_batch_norm
+from makemore3.figures.distributions import (
+    plot_densities,
+    plot_draws,
+    plot_histogram,
+    plot_histograms,
+    plot_probabilities,
+)
+from makemore3.figures.inside import (
+    plot_by_layer,
+    plot_nonlinearities,
+    plot_running,
+    plot_saturation_map,
+    plot_saturation_maps,
+    plot_update_ratios,
+)
+from makemore3.figures.losses import plot_loss, plot_loss_against_scale, plot_sweep
+from makemore3.figures.speed import plot_roofline
+
+__all__ = [
+    "LINE_STYLES",
+    "plot_batch_norm",
+    "plot_by_layer",
+    "plot_densities",
+    "plot_draws",
+    "plot_histogram",
+    "plot_histograms",
+    "plot_loss",
+    "plot_loss_against_scale",
+    "plot_nonlinearities",
+    "plot_probabilities",
+    "plot_roofline",
+    "plot_running",
+    "plot_saturation_map",
+    "plot_saturation_maps",
+    "plot_sweep",
+    "plot_update_ratios",
+]

@@ -1,0 +1,1 @@
+"""Experiments around the lecture: sweeps, speed, and the numbers that the lecturer published."""
