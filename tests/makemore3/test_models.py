@@ -1,7 +1,9 @@
 """The lecture's net: its draws, its sizes, and the losses that the lecture's data gives it."""
 
+import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from makemore3.data import Dataset, Split, minibatch
-from makemore3.layers import BatchNorm1d, Linear
+from makemore3.layers import BatchNorm1d, Linear, ReLU
 from makemore3.models import (
     AS_WRITTEN,
     BATCH_NORM,
@@ -20,6 +22,7 @@ from makemore3.models import (
     SOFTMAX_FIXED,
     STAGES,
     TANH_FIXED,
+    NetSpec,
     Stage,
     deep_mlp,
     evaluating,
@@ -300,3 +303,42 @@ def test_evaluating_puts_every_mode_back_as_it_was() -> None:
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert [module.training for module in model.modules()] == [True, True, False]
+
+
+SPECS = [
+    NetSpec("mlp", {"stage": "kaiming"}),
+    NetSpec("mlp", {"stage": replace(KAIMING, w2_std=5.0), "n_hidden": 20}),
+    NetSpec("deep_mlp", {"n_linear": 3, "gain": 1.5, "batch_norm": "before"}),
+    NetSpec("deep_mlp", {"n_linear": 2, "nonlinearity": ReLU}),
+    NetSpec("deep_mlp", {"n_linear": 2, "nonlinearity": None}),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_spec_builds_the_same_net_after_a_journey_through_json(spec):
+    again = NetSpec.from_json(json.loads(json.dumps(spec.to_json())))
+    nets = [s.build(generator=torch.Generator().manual_seed(3)) for s in (spec, again)]
+    assert again.to_json() == spec.to_json()
+    assert repr(nets[0]) == repr(nets[1])
+    for ours, theirs in zip(*(net.state_dict().values() for net in nets), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_spec_calls_the_function_that_it_names():
+    net = NetSpec("mlp", {"stage": "batch-norm"}).build(generator=torch.Generator().manual_seed(1))
+    same = mlp(STAGES["batch-norm"], generator=torch.Generator().manual_seed(1))
+    assert repr(net) == repr(same)
+    assert torch.equal(net.hidden.weight, same.hidden.weight)
+
+
+def test_spec_refuses_what_it_cannot_build_or_write():
+    generator = torch.Generator()
+    with pytest.raises(ValueError, match="mlp and deep_mlp, got 'resnet'"):
+        NetSpec("resnet", {})
+    with pytest.raises(ValueError, match="expected a stage out of as-written.*got 'kaimin'"):
+        NetSpec("mlp", {"stage": "kaimin"}).build(generator=generator)
+    with pytest.raises(ValueError, match="a spec can name Tanh and ReLU"):
+        NetSpec("deep_mlp", {"nonlinearity": torch.nn.GELU}).to_json()
+    for content in ({"function": "mlp"}, {"function": "mlp", "arguments": {"stage": {"w": 1}}}):
+        with pytest.raises(ValueError, match="expected a net's function and arguments"):
+            NetSpec.from_json(content)
