@@ -45,18 +45,22 @@ ARROWS = {
     "literate.chapters": "",
     "literate.svg": "| matplotlib",
     "literate.compare": "| PIL",
-    "literate.record": "| matplotlib literate.svg",
+    "literate.record": "| _typeshed matplotlib literate.page literate.svg",
     "literate.store": "literate.page",
     "literate.notebook": (
         "nbformat literate.compare literate.page literate.store "
         "| IPython matplotlib matplotlib_inline nbclient literate.svg"
     ),
+    "literate.reading": "markdown",
+    "literate.questions": "literate.chapters literate.page literate.reading",
+    "literate.form": "literate.page literate.reading literate.store",
     "literate.pytest_plugin": (
         "pytest pytest_codeblocks literate.compare literate.notebook literate.page "
         "literate.record literate.store"
     ),
     "literate.markdown_ext": (
-        "markdown math_core literate.chapters literate.notebook literate.page literate.store"
+        "markdown math_core literate.chapters literate.notebook literate.page literate.questions "
+        "literate.reading literate.store"
     ),
     "literate.lint": "pytest_codeblocks yaml literate.chapters literate.page literate.store",
     "literate.mkdocs_hooks": (

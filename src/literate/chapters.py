@@ -11,13 +11,17 @@ class ChaptersError(Exception):
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter, from second `start` to `end`. `page` is `path.md#anchor`, or empty."""
+    """One chapter, from second `start` to `end`.
+
+    `page` is `path.md#anchor`, or empty; `about` says in a sentence what the notes tell.
+    """
 
     number: int
     title: str
     start: int
     end: int
     page: str
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,14 @@ def read_chapters(path: Path) -> Lecture:
         rows = table["chapters"]
         ends = [*(row["start"] for row in rows[1:]), table["length"]]
         chapters = [
-            Chapter(row["number"], row["title"], row["start"], end, row.get("page", ""))
+            Chapter(
+                row["number"],
+                row["title"],
+                row["start"],
+                end,
+                row.get("page", ""),
+                row.get("about", ""),
+            )
             for row, end in zip(rows, ends, strict=True)
         ]
         lecture = Lecture(table["video"], tuple(chapters))

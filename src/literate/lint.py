@@ -84,10 +84,10 @@ def numbers(page: Page, baked: Baked) -> list[Problem]:
         Problem(
             line,
             f"{shown} stands in no output and no code of this page: correct it, print it, or link "
-            "to its source in the same sentence",
+            "to its source in the same sentence, or to its moment at the start of the paragraph",
         )
         for sentence in _sentences(page)
-        if _LINKED not in sentence.text
+        if not sentence.has_source
         for line, shown, number in _measured(sentence)
         if not known.has(number)
     ]
@@ -182,16 +182,25 @@ class _Sentence:
 
     line: int
     text: str
+    has_source: bool
+    """Whether it links to another site, or its paragraph starts with such a link: a moment."""
 
 
 def _sentences(page: Page) -> Iterator[_Sentence]:
     for first_line, unit in _units(_bare_prose(page).split("\n")):
+        from_moment = unit.lstrip().startswith(_LINKED)
         begin = 0
-        for end in _SENTENCE_END.finditer(unit):
-            if not _ABBREVIATION.search(unit, 0, end.start()):
-                yield _Sentence(first_line + unit.count("\n", 0, begin), unit[begin : end.end()])
-                begin = end.end()
-        yield _Sentence(first_line + unit.count("\n", 0, begin), unit[begin:])
+        for end in [*_sentence_ends(unit), len(unit)]:
+            text = unit[begin:end]
+            line = first_line + unit.count("\n", 0, begin)
+            yield _Sentence(line, text, from_moment or _LINKED in text)
+            begin = end
+
+
+def _sentence_ends(unit: str) -> Iterator[int]:
+    for match in _SENTENCE_END.finditer(unit):
+        if not _ABBREVIATION.search(unit, 0, match.start()):
+            yield match.end()
 
 
 def _units(lines: list[str]) -> Iterator[tuple[int, str]]:

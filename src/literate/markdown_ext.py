@@ -2,8 +2,9 @@
 
 Per page it places what each block printed, turns `![alt](baked) caption` into a figure with the
 baked SVG inlined, sets the maths that arithmatex found as MathML, and replaces `[[chapters]]` by
-the table of the chapters and `[[notebook file.ipynb]]` by that notebook, which stands beside the
-page. It warns of anything missing or outdated, so a strict build fails.
+the map of the chapters, `[[questions]]` by the viewers' questions and `[[notebook file.ipynb]]` by
+that notebook, which stands beside the page. It warns of anything missing or outdated, so that a
+strict build fails.
 """
 
 import html
@@ -32,20 +33,27 @@ from literate.page import (
     normalise,
     read_page,
 )
+from literate.questions import QuestionError, about, by_chapter, read_questions
+from literate.reading import Moments, Terms, printed
 from literate.store import Baked, Store, StoreError, block_problems, page_name
 
 # MkDocs counts warnings below this name, so that its strict mode fails on them.
 _log = logging.getLogger("mkdocs.plugins.literate")
 
 _CHAPTERS = "[[chapters]]"
-_OURS = re.compile(r"^\s*(?:(?:```|~~~)\W*py|\[\[(?:chapters\]\]|notebook ))", re.MULTILINE)
+_QUESTIONS = "[[questions]]"
+_OURS = re.compile(
+    r"^\s*(?:(?:```|~~~)\W*py|\[\[(?:chapters\]\]|questions\]\]|notebook ))", re.MULTILINE
+)
 _Lines = dict[int, list[str]]
 """What stands in each line of a page, by number: itself, or more than one line."""
 
 _AFTER_NORMALISE_BEFORE_FENCES = 27
 _AFTER_INLINE = 15
 _AFTER_MATHS = 14
+_LAST = 13
 _LABEL_LENGTH = 70
+_WORDS_A_MINUTE = 230
 _CLOSING = re.compile(r"[.,;:!?)\]”’]+")
 _MINUS = re.compile(r"(?<![\w)\]/=^-])-(?=\d)")
 _PERCENT = re.compile(r"(?<=\d)\s(?=%)")
@@ -68,13 +76,15 @@ class LiterateExtension(Extension):
         docs = Path(os.fspath(self.getConfig("docs")))
         store = self.getConfig("store")
         baked = Store(Path(os.fspath(store)) if store else docs / "baked")
-        state = _State(docs, baked, self.getConfig("colab"))
+        state = _State(docs, baked, self.getConfig("colab"), Terms(md, docs))
         md.registerExtension(self)
-        self.reset = state.figures.clear
+        self.reset = state.clear
         md.preprocessors.register(_Place(md, state), "literate", _AFTER_NORMALISE_BEFORE_FENCES)
         md.treeprocessors.register(_Draw(md, state), "literate-figures", _AFTER_INLINE)
         md.treeprocessors.register(_Maths(md), "literate-maths", _AFTER_INLINE)
         md.treeprocessors.register(_Numbers(md), "literate-numbers", _AFTER_MATHS)
+        md.treeprocessors.register(Moments(md), "literate-moments", _AFTER_MATHS)
+        md.treeprocessors.register(state.terms, "literate-terms", _LAST)
 
 
 def makeExtension(**options: Any) -> LiterateExtension:
@@ -87,8 +97,14 @@ class _State:
     docs: Path
     store: Store
     colab: str
+    terms: Terms
     figures: dict[str, str] = field(default_factory=dict)
     """Target of a figure in the current page -> its SVG."""
+
+    def clear(self) -> None:
+        """Forget the page before."""
+        self.figures.clear()
+        self.terms.page = None
 
     def find_page(self, text: str) -> tuple[Path, int] | None:
         """The file whose text ends with `text`, and how many lines of the file precede it.
@@ -103,17 +119,6 @@ class _State:
                 before = whole[: len(whole) - len(wanted)].count("\n")
                 found.append((path, before - text[: text.index(wanted)].count("\n")))
         return found[0] if len(found) == 1 else None
-
-    def describe(self, path: Path) -> str:
-        """What a page has to show, if all of it is there."""
-        try:
-            page = read_page(path)
-        except PageError:
-            return "being written"
-        if self.store.problems(page, page_name(path, self.docs)):
-            return "being written"
-        figures = sum(len(block.figures) for block in page.blocks)
-        return f"{_counted(len(page.blocks), 'block')}, {_counted(figures, 'figure')}"
 
 
 class _Place(Preprocessor):
@@ -134,6 +139,7 @@ class _Place(Preprocessor):
             )
             return lines
         path, offset = found
+        self.state.terms.page = path
         try:
             page = read_page(path)
             if notebook := DIRECTIVE.search(page.text):
@@ -149,7 +155,9 @@ class _Place(Preprocessor):
         shown = self._shown(page, baked, lines, offset)
         for number, line in enumerate(page.prose(), start=1):
             if line.strip() == _CHAPTERS:
-                shown[number] = ["", *_chapter_table(self.state), ""]
+                shown[number] = ["", *_chapter_map(self.state), ""]
+            elif line.strip() == _QUESTIONS:
+                shown[number] = ["", *_questions(path, self.state), ""]
         return _joined(shown)
 
     def _notebook(self, page: Page, path: Path) -> list[str]:
@@ -190,7 +198,9 @@ class _Place(Preprocessor):
             while not FIGURE_TARGET.search(shown[line][0]):
                 line += 1
             shown[line][0] = FIGURE_TARGET.sub(f"]({target}", shown[line][0], count=1)
-        return self.md.htmlStash.store(_printed(block, output.text)) if output.text else ""
+        if not output.text:
+            return ""
+        return self.md.htmlStash.store(printed(block.number, output.text))
 
 
 _MISSING = (
@@ -203,14 +213,6 @@ def _joined(shown: _Lines) -> list[str]:
     return [line for number in sorted(shown) for line in shown[number]]
 
 
-def _printed(block: Block, text: str) -> str:
-    return (
-        f'<div class="lit-output" data-search-exclude><pre tabindex="0" role="group" '
-        f'aria-label="Output of block {block.number}"><code>{html.escape(text, quote=False)}'
-        "</code></pre></div>"
-    )
-
-
 def _links(path: Path, state: _State) -> str:
     links = [f"[Download this notebook]({path.name})"]
     if state.colab:
@@ -219,16 +221,39 @@ def _links(path: Path, state: _State) -> str:
     return " · ".join(links)
 
 
-def _chapter_table(state: _State) -> list[str]:
+def _chapter_map(state: _State) -> list[str]:
     lecture = read_chapters(state.docs / "chapters.toml")
-    rows = ["| No. | Chapter | Starts at | Notes |", "|--:|:--|:--|:--|"]
+    rows = ["| | Chapter | Starts at | To read |", "|--:|:--|:--|--:|"]
+    before = ""
     for chapter in lecture.chapters:
         file = chapter.page.partition("#")[0]
-        title, notes = chapter.title, "to come"
+        title, minutes = f"**{chapter.title}**", "to come"
         if file and (state.docs / file).is_file():
-            title, notes = f"[{chapter.title}]({chapter.page})", state.describe(state.docs / file)
-        rows.append(f"| {chapter.number} | {title} | {lecture.link(chapter.start)} | {notes} |")
+            title = f"[**{chapter.title}**]({chapter.page})"
+            minutes = "" if file == before else f"{_minutes(state.docs / file)} min"
+        start = lecture.link(chapter.start)
+        rows.append(f"| {chapter.number} | {title}<br>{chapter.about} | {start} | {minutes} |")
+        before = file
     return rows
+
+
+def _minutes(path: Path) -> int:
+    """Minutes to read a page, with its code and a few seconds for each figure."""
+    text = path.read_text(encoding="utf-8")
+    return max(1, round(len(text.split()) / _WORDS_A_MINUTE + text.count("](baked") / 6))
+
+
+def _questions(path: Path, state: _State) -> list[str]:
+    """The index of the viewers' questions, or below a page of the notes those about it."""
+    folder = state.docs / "questions"
+    try:
+        questions = read_questions(folder)
+    except (PageError, QuestionError) as error:
+        _log.warning("%s", error)
+        return []
+    if path.parent == folder:
+        return by_chapter(questions, read_chapters(state.docs / "chapters.toml"))
+    return about(questions, path.relative_to(state.docs).as_posix())
 
 
 class _Draw(Treeprocessor):
@@ -314,10 +339,6 @@ def _numbers(text: str | None, *, behind_element: bool = False) -> str | None:
         return "-" if behind_element and match.start() == 0 else "\u2212"
 
     return _MINUS.sub(minus, _PERCENT.sub("\u00a0", text))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _shortened(latex: str) -> str:

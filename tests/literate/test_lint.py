@@ -221,8 +221,14 @@ def test_numbers_are_told_with_their_lines():
     assert [problem.line for problem in problems] == [7, 8, 12]
     assert first.message == (
         "3.29 stands in no output and no code of this page: correct it, print it, or link to its "
-        "source in the same sentence"
+        "source in the same sentence, or to its moment at the start of the paragraph"
     )
+
+
+def test_moment_at_the_start_of_a_paragraph_covers_the_paragraph_and_no_more():
+    paragraph = f"[4:31]({VIDEO}?t=271) The loss is 27.88. It falls to 3.29.\n\nThen 2.07."
+    assert unknown(paragraph) == ["2.07"]
+    assert unknown(f"Then 2.07. [4:31]({VIDEO}?t=271) says 3.29.") == ["2.07"]
 
 
 # Times

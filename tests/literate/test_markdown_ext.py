@@ -339,11 +339,13 @@ number = 1
 title = "Whole"
 start = 0
 page = "whole.md"
+about = "All of it."
 [[chapters]]
 number = 2
 title = "Half"
 start = 100
 page = "half.md#here"
+about = "One half."
 [[chapters]]
 number = 3
 title = "None"
@@ -367,19 +369,13 @@ def test_table_of_chapters_is_computed(lecture, warnings):
         for row in tree(lecture.render("index")).iter("tr")
     ]
     assert rows == [
-        ["No.", "Chapter", "Starts at", "Notes"],
-        ["1", "Whole", "0:00", "1 block, 1 figure"],
-        ["2", "Half", "1:40", "being written"],
+        ["", "Chapter", "Starts at", "To read"],
+        ["1", "WholeAll of it.", "0:00", "1 min"],
+        ["2", "HalfOne half.", "1:40", "1 min"],
         ["3", "None", "3:20", "to come"],
     ]
     assert 'href="half.md#here"' in lecture.render("index")
     assert warnings.messages == []
-
-
-def test_page_that_cannot_be_read_is_being_written(lecture):
-    lecture.page("```python\nx\n", "whole")
-    lecture.page("[[chapters]]\n", "index")
-    assert "figures" not in lecture.render("index")
 
 
 def test_table_above_blocks_moves_no_output(lecture, warnings):

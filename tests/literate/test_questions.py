@@ -1,0 +1,78 @@
+"""The viewers' questions: read from their pages, listed by chapter and below the notes."""
+
+from pathlib import Path
+
+import pytest
+
+from literate.chapters import Chapter, Lecture
+from literate.questions import QuestionError, about, by_chapter, read_questions
+
+VIDEO = "https://youtu.be/P6sfmUTpUmc"
+PAGE = f"""# Questions
+
+## Is it 3? {{ #is-it-3 }}
+
+[4:20]({VIDEO}?t=260) **Yes, it is
+three.** See [the notes](../lecture/initial-loss.md#loss) and [others](../lecture/summary.md).
+
+```python
+"## No heading {{ #code }}"
+```
+
+## Why? {{ #why }}
+
+[0:10]({VIDEO}?t=10) **Because.** [Start](../lecture/starter-code.md).
+"""
+LECTURE = Lecture(
+    "P6sfmUTpUmc",
+    (
+        Chapter(1, "Intro", 0, 82, "a.md"),
+        Chapter(2, "Empty", 82, 200, ""),
+        Chapter(3, "Loss", 200, 400, ""),
+    ),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "index.md").write_text("# All\n\n## Not one { #not-one }\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_entries_are_read_in_the_order_of_their_moments(folder):
+    first, second = read_questions(folder)
+    assert (first.slug, first.verdict, first.seconds) == ("why", "Because.", 10)
+    assert (second.title, second.verdict) == ("Is it 3?", "Yes, it is three.")
+    assert second.notes == ("lecture/initial-loss.md", "lecture/summary.md")
+
+
+def test_index_has_a_heading_for_each_chapter_with_questions(folder):
+    assert by_chapter(read_questions(folder), LECTURE) == [
+        "",
+        "## 1. Intro",
+        "",
+        "- [Why?](page.md#why) Because.",
+        "",
+        "## 3. Loss",
+        "",
+        "- [Is it 3?](page.md#is-it-3) Yes, it is three.",
+    ]
+
+
+def test_notes_list_the_questions_that_link_to_them_first(folder):
+    questions = read_questions(folder)
+    assert about(questions, "lecture/initial-loss.md") == [
+        "- [Is it 3?](../questions/page.md#is-it-3) Yes, it is three."
+    ]
+    assert about(questions, "lecture/summary.md") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "missing"),
+    [("**Because.**", "Because.", "a verdict in bold"), ("?t=10", "", "a link to its moment")],
+)
+def test_entry_that_lacks_something_is_named(folder, old, new, missing):
+    (folder / "page.md").write_text(PAGE.replace(old, new), encoding="utf-8")
+    with pytest.raises(QuestionError, match=f"page.md: expected {missing} below .*'Why\\?'"):
+        read_questions(folder)

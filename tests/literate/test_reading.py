@@ -1,0 +1,128 @@
+"""Times in the margin, words explained, outputs as tables."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from markdown import Markdown
+
+from literate.reading import Moments, Terms, printed, read_glossary
+
+VIDEO = "https://youtu.be/P6sfmUTpUmc"
+GLOSSARY = """# Glossary
+
+Words.
+
+## fan-in, fan in { #fan-in }
+
+The number of **inputs** of a [unit](index.md).
+On two lines.
+
+More of it.
+
+## gain { #gain }
+
+A factor of the weights.
+"""
+
+
+def moments(text: str) -> list[str]:
+    md = Markdown()
+    md.treeprocessors.register(Moments(md), "moments", 1)
+    root = ET.fromstring(f"<div>{md.convert(text)}</div>")
+    return [a.text or "" for a in root.iter("a") if a.get("class") == "lit-moment"]
+
+
+def test_time_at_the_start_of_a_paragraph_or_an_item_is_set_apart():
+    text = f"[4:19]({VIDEO}?t=259) Text.\n\n- [5:00]({VIDEO}?t=300) Item.\n- Other.\n"
+    assert moments(text) == ["4:19", "5:00"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Text [4:19]({VIDEO}?t=259).",
+        "[A page](other.md) first.",
+        f"[The lecture]({VIDEO}) first.",
+        f"**Bold** [4:19]({VIDEO}?t=259).",
+    ],
+)
+def test_other_links_stay_as_they_are(text):
+    assert moments(text) == []
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    (tmp_path / "glossary.md").write_text(GLOSSARY, encoding="utf-8")
+    return tmp_path
+
+
+def linked(docs: Path, text: str, page: str | None = "lecture/page.md") -> list[tuple[str, str]]:
+    md = Markdown(extensions=["tables", "attr_list"])
+    terms = Terms(md, docs)
+    terms.page = None if page is None else docs / page
+    md.treeprocessors.register(terms, "terms", 1)
+    root = ET.fromstring(f"<div>{md.convert(text)}</div>")
+    return [
+        (a.text or "", a.get("href") or "") for a in root.iter("a") if a.get("class") == "lit-term"
+    ]
+
+
+def test_glossary_is_read_with_its_first_paragraphs(docs):
+    terms = read_glossary(docs / "glossary.md")
+    assert [(term.names, term.slug) for term in terms] == [
+        (("fan-in", "fan in"), "fan-in"),
+        (("gain",), "gain"),
+    ]
+    assert terms[0].definition == "The number of inputs of a unit. On two lines."
+    assert read_glossary(docs / "none.md") == []
+
+
+def test_first_place_of_each_word_is_linked_to_the_glossary(docs):
+    text = "# The gain\n\nThe `gain` and *the* Fan in, a gain and a gain.\n\n- fan-in\n"
+    assert linked(docs, text) == [
+        ("Fan in", "../glossary.md#fan-in"),
+        ("gain", "../glossary.md#gain"),
+    ]
+
+
+def test_words_inside_other_words_links_and_code_are_none(docs):
+    assert linked(docs, "Again, `gain`, [gain](x.md), gain-like, bargain.") == []
+
+
+def test_text_around_a_word_stays_whole(docs):
+    md = Markdown()
+    terms = Terms(md, docs)
+    terms.page = docs / "index.md"
+    md.treeprocessors.register(terms, "terms", 1)
+    html = md.convert("One **two** and gain, fan-in too.")
+    assert "".join(ET.fromstring(html).itertext()) == "One two and gain, fan-in too."
+    assert 'data-term="A factor of the weights."' in html
+    assert 'href="glossary.md#gain"' in html
+
+
+def test_glossary_itself_and_pages_that_are_not_known_have_no_links(docs):
+    assert linked(docs, "A gain.", "glossary.md") == []
+    assert linked(docs, "A gain.", None) == []
+
+
+def parsed(text: str) -> ET.Element:
+    return ET.fromstring(printed(3, text).replace(" data-search-exclude", ""))
+
+
+def test_printed_table_is_shown_as_a_table_and_text_as_text():
+    root = parsed("before <1>\n| a | b |\n|:--|--:|\n| x & y | 2 |\nafter\n")
+    assert [child.tag for child in root] == ["pre", "table", "pre"]
+    assert "".join(root[0].itertext()) == "before <1>\n"
+    assert [["".join(c.itertext()) for c in row] for row in root.iter("tr")] == [
+        ["a", "b"],
+        ["x & y", "2"],
+    ]
+    assert [cell.get("class") for cell in root.iter("td")] == [None, "lit-number"]
+
+
+@pytest.mark.parametrize("text", ["| x |\n", "|x| = 3\n|y| = 4\n", "a | b\n--|--\n"])
+def test_what_only_looks_like_a_table_is_text(text):
+    root = parsed(text)
+    assert [child.tag for child in root] == ["pre"]
+    assert "".join(root.itertext()) == text
