@@ -8,7 +8,7 @@ import pytest
 from markdown import Markdown
 from mkdocs.config import load_config
 
-from literate import lint
+from literate import form, lint
 from literate.chapters import Lecture, read_chapters
 from literate.notebook import DIRECTIVE, as_page, read_notebook
 from literate.page import Page, PageError, read_page
@@ -27,14 +27,26 @@ STARTS = [
 """The seconds at which the lecture's 17 chapters start, from the video's own table."""
 
 
+def moments(path: Path) -> list[Problem]:
+    return form.moments(page(path))
+
+
+def opening(path: Path) -> list[Problem]:
+    return form.opening(page(path))
+
+
+def rhythm(path: Path) -> list[Problem]:
+    return form.rhythm(page(path))
+
+
+def outputs(path: Path) -> list[Problem]:
+    return form.outputs(page(path), stored(path))
+
+
 def numbers(path: Path) -> list[Problem]:
     if notebook := with_notebook(path):
         return lint.numbers(*notebook)
-    try:
-        baked = STORE.read(page_name(path, DOCS)) if path in PAGES else None
-    except StoreError as error:
-        return [Problem(1, str(error))]
-    return lint.numbers(page(path), baked or Baked())
+    return lint.numbers(page(path), stored(path))
 
 
 def times(path: Path) -> list[Problem]:
@@ -71,11 +83,16 @@ def baked(path: Path) -> list[Problem]:
 
 Check = Callable[[Path], list[Problem]]
 OF_EVERY_PAGE: list[Check] = [numbers, times, figures, headings, fences]
-OF_PAGES_IN_DOCS: list[Check] = [front_matter, anchors, baked]
+OF_PAGES_IN_DOCS: list[Check] = [front_matter, anchors, baked, moments, rhythm, outputs]
+OF_LECTURE_PAGES: list[Check] = [opening]
 CASES = [
     pytest.param(path, check, id=f"{path.relative_to(ROOT).as_posix()}-{check.__name__}")
     for path in [README, *PAGES]
-    for check in [*OF_EVERY_PAGE, *(OF_PAGES_IN_DOCS if path in PAGES else [])]
+    for check in [
+        *OF_EVERY_PAGE,
+        *(OF_PAGES_IN_DOCS if path in PAGES else []),
+        *(OF_LECTURE_PAGES if path.parent == DOCS / "lecture" else []),
+    ]
 ]
 
 
@@ -111,6 +128,16 @@ def test_page_of_a_chapter_exists(chapter):
 def page(path: Path) -> Page:
     notebook = with_notebook(path)
     return notebook[0] if notebook else read_page(path)
+
+
+@cache
+def stored(path: Path) -> Baked:
+    """What is baked for the page; nothing where the check of the outputs tells what is wrong."""
+    try:
+        baked = STORE.read(page_name(path, DOCS)) if path in PAGES else None
+    except StoreError:
+        baked = None
+    return baked or Baked()
 
 
 @cache
