@@ -27,15 +27,20 @@ from torch.nn import functional as F
 from makemore3.diagnostics import UpdateRatios, saturation
 from makemore3.figures import (
     plot_batch_norm,
+    plot_broadcast,
     plot_by_layer,
     plot_densities,
     plot_draws,
+    plot_gradient_path,
     plot_histogram,
     plot_histograms,
+    plot_lookup,
     plot_loss,
     plot_loss_against_scale,
+    plot_net,
     plot_nonlinearities,
     plot_probabilities,
+    plot_residual_block,
     plot_roofline,
     plot_running,
     plot_saturation_map,
@@ -43,7 +48,7 @@ from makemore3.figures import (
     plot_sweep,
     plot_update_ratios,
 )
-from makemore3.figures.canvas import log_spaced_bins
+from makemore3.figures.canvas import MEANINGS, line_styles, log_spaced_bins, name_lines
 from makemore3.training import History
 
 COLORS = [f"#0000{i}{i}" for i in range(1, 7)]
@@ -101,6 +106,12 @@ def figure_of(ax: Axes) -> Figure:
 def legend(ax: Axes) -> list[str]:
     shown = ax.get_legend()
     return [text.get_text() for text in shown.get_texts()] if shown else []
+
+
+def line_names(ax: Axes) -> dict[str, float]:
+    """The names at the ends of the lines, and their heights as shares of the panel's."""
+    notes = [text for text in ax.texts if isinstance(text, Annotation) and text.get_text()]
+    return {note.get_text(): note.xyann[1] for note in notes}
 
 
 def tick_labels(axis: Axis) -> list[Text]:
@@ -171,8 +182,8 @@ def test_several_runs_have_their_own_colours_dashes_and_names():
     ax = plot_loss(runs, uniform_loss=UNIFORM)
     assert legend(ax) == ["as first written", "softmax fixed", "uniform guess: 3.30"]
     first, second = (lines(ax)[name] for name in runs)
-    assert same_color(first.get_color(), "C0")
-    assert same_color(second.get_color(), "C1")
+    assert same_color(first.get_color(), MEANINGS["as first written"])
+    assert same_color(second.get_color(), MEANINGS["softmax fixed"])
     assert first.get_linestyle() != second.get_linestyle()
     assert points(second)[1][0] == runs["softmax fixed"].losses[0]
     assert not ax.collections
@@ -335,7 +346,9 @@ def test_numbers_by_layer_are_drawn_over_layers_counted_from_one():
     assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "log")
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("layer", "std")
     assert tick_texts(ax.xaxis) == ["1", "2", "3", "4"]
-    assert legend(ax) == list(nets)
+    assert legend(ax) == []
+    assert set(line_names(ax)) == set(nets)
+    assert line_names(ax)["steady"] > line_names(ax)["halved"]
 
 
 def test_one_net_by_layer_needs_no_legend():
@@ -419,8 +432,10 @@ def test_update_ratios_are_drawn_as_means_of_steps_beside_the_target():
     assert y == pytest.approx(means)
     assert (x[0], x[-1]) == (10, 990)
     assert set(points(ax.lines[-1])[1].tolist()) == {-2.5}
-    assert legend(ax) == [*(f"linear{n}" for n in range(7)), "target -2.5"]
-    assert len({(to_rgba(line.get_color()), line.get_linestyle()) for line in ax.lines}) == 8
+    assert list(line_names(ax)) == [f"linear{n}" for n in range(7)]
+    shades = [line.get_alpha() or 0 for line in ax.lines[:-1]]
+    assert shades == sorted(shades)
+    assert shades[-1] == 1
 
 
 def test_few_steps_are_drawn_one_by_one():
@@ -477,7 +492,7 @@ def test_a_sweep_has_a_dot_for_each_run_and_a_line_through_the_means():
     assert points(plain)[1].tolist() == [2.5, 4]
     assert points(norm_dots)[1].tolist() == [1, 6, 8]
     assert points(norm)[1].tolist() == [1, 7]
-    assert legend(ax) == ["plain", "norm"]
+    assert set(line_names(ax)) == {"plain", "norm"}
     assert plain.get_linestyle() != norm.get_linestyle()
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate", "loss (nats)")
@@ -485,7 +500,7 @@ def test_a_sweep_has_a_dot_for_each_run_and_a_line_through_the_means():
 
 
 def test_a_legend_of_long_names_stays_within_the_figure():
-    names = [f"{net}, gain {gain:.2f}" for net in ("relu", "tanh") for gain in (1, 1.59, 1.67)]
+    names = [f"{net} at a gain of {gain:.2f}" for net in ("relu", "tanh") for gain in (1, 1.59)]
     ax = plot_by_layer({name: [1.0, 2.0] for name in names}, ylabel="std")
     figure = figure_of(ax)
     figure.draw_without_rendering()
@@ -631,6 +646,63 @@ def test_batch_norm_diagram_keeps_every_text_in_its_place():
         assert figure_of(ax).bbox.x0 <= text.x0 < text.x1 <= figure_of(ax).bbox.x1
 
 
+def test_net_diagram_has_the_shapes_of_the_net():
+    texts = [text.get_text() for text in plot_net(n_hidden=64, block_size=4).texts]
+    assert {"(27, 10)", "(40, 64)", "(64, 27)"} <= set(texts)
+    assert {"(N, 4)", "(N, 4, 10)", "(N, 40)", "hidden (N, 64)", "logits (N, 27)"} <= set(texts)
+
+
+def test_residual_block_has_every_layer_of_its_branch_and_a_way_around():
+    ax = plot_residual_block(["conv", "norm", "relu"])
+    texts = [text.get_text() for text in ax.texts]
+    assert {"x", "conv", "norm", "relu", "x + branch(x)"} <= set(texts)
+    assert len(ax.patches) == 5
+    with pytest.raises(ValueError, match="at least one layer"):
+        plot_residual_block([])
+
+
+def test_broadcast_draws_what_exists_solid_and_what_is_repeated_dotted():
+    cells = plot_broadcast((3, 2), (1, 2)).patches
+    assert [cell.get_linestyle() for cell in cells[:6]] == ["-"] * 6
+    assert [cell.get_linestyle() for cell in cells[6:12]] == ["-"] * 2 + [":"] * 4
+    assert len(cells) == 18
+    with pytest.raises(ValueError, match=re.escape("got (3, 2) and (2, 2)")):
+        plot_broadcast((3, 2), (2, 2))
+
+
+def test_lookup_gives_each_index_the_colour_of_its_row():
+    ax = plot_lookup([0, 2, 0], ".b.", rows=4, n_embd=2)
+    colors = [patch.get_facecolor() for patch in ax.patches]
+    rows = [colors[2 * n] for n in range(7)]  # four of the table, then three that were picked
+    assert rows[4:] == [rows[0], rows[2], rows[0]]
+    assert rows[0] != rows[2]
+    for context, names in (([4], "x"), ([0], "xy"), ([-1], "x")):
+        with pytest.raises(ValueError, match="plot_lookup expects indices from 0 to 3"):
+            plot_lookup(context, names, rows=4, n_embd=2)
+
+
+def test_stages_and_gains_keep_their_colours_whatever_stands_beside_them():
+    alone = line_styles(["gain 3"])[0]["color"]
+    assert line_styles(["other", "gain 3", "one more"])[1]["color"] == alone == MEANINGS["gain 3"]
+    styles = line_styles(["a", "gain 1", "b"])
+    assert len({style["color"] for style in styles}) == 3
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=9))
+def test_names_at_the_ends_of_lines_never_overlap(heights: list[float]):
+    figure = plt.figure()
+    ax = figure.subplots()
+    for index, height in enumerate(heights):
+        ax.plot([0, 1], [0, height], label=f"line {index}")
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    name_lines(ax)
+    names = line_names(ax)
+    plt.close(figure)
+    assert sorted(names, key=lambda n: names[n]) == list(names)
+    assert all(after - before > 0.07 for before, after in pairwise(names.values()))
+    assert max(names.values()) <= 1
+
+
 # --- Saturation map --------------------------------------------------------------------------
 
 
@@ -738,6 +810,11 @@ DRAW: dict[str, Callable[[], object]] = {
         {f"momentum {n}": PRE.flatten().tolist() for n in (0.1, 0.001)}, 0, every=13, ylabel="mean"
     ),
     "batch norm": lambda: plot_batch_norm(200, momentum=0.001),
+    "net": lambda: plot_net(),
+    "residual block": lambda: plot_residual_block(["linear", "batch norm", "tanh"]),
+    "gradient path": lambda: plot_gradient_path(),
+    "broadcast": lambda: plot_broadcast((6, 4), (1, 4)),
+    "lookup": lambda: plot_lookup([0, 5, 13], ".em", rows=14, n_embd=10),
     "shares": lambda: plot_by_layer({"net": [0.2, 0.0]}, ylabel="share", logarithmic=False),
     "densities": lambda: plot_densities({f"tanh{n}": PRE.tanh() for n in range(1, 6)}, xlabel="h"),
     "update ratios": lambda: plot_update_ratios(update_ratios()),

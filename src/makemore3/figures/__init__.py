@@ -4,8 +4,14 @@ Style belongs to `rcParams`: the figures keep to its sizes and to its colours C0
 suit whatever page they are drawn for. Only the saturation map is black and white by itself.
 """
 
-from makemore3.figures.canvas import LINE_STYLES
-from makemore3.figures.diagrams import plot_batch_norm
+from makemore3.figures.diagrams import (
+    plot_batch_norm,
+    plot_broadcast,
+    plot_gradient_path,
+    plot_lookup,
+    plot_net,
+    plot_residual_block,
+)
 from makemore3.figures.distributions import (
     plot_densities,
     plot_draws,
@@ -25,17 +31,21 @@ from makemore3.figures.losses import plot_loss, plot_loss_against_scale, plot_sw
 from makemore3.figures.speed import plot_roofline
 
 __all__ = [
-    "LINE_STYLES",
     "plot_batch_norm",
+    "plot_broadcast",
     "plot_by_layer",
     "plot_densities",
     "plot_draws",
+    "plot_gradient_path",
     "plot_histogram",
     "plot_histograms",
+    "plot_lookup",
     "plot_loss",
     "plot_loss_against_scale",
+    "plot_net",
     "plot_nonlinearities",
     "plot_probabilities",
+    "plot_residual_block",
     "plot_roofline",
     "plot_running",
     "plot_saturation_map",

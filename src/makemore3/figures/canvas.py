@@ -1,6 +1,8 @@
 """What all figures share: sizes, lines, legends, labels of axes."""
 
 import math
+import re
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -10,10 +12,28 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-LINE_STYLES = ("-", "--", "-.", ":")
-"""Styles of the lines of one figure, so that they differ in print and to colour-blind eyes too."""
+MEANINGS = {
+    "as first written": "C1",
+    "softmax fixed": "C4",
+    "tanh fixed": "C2",
+    "Kaiming init": "C0",
+    "batch norm": "C3",
+    "plain": "C0",
+    "gain 0.5": "C4",
+    "gain 0.7": "C5",
+    "gain 1": "C2",
+    "gain 5/3": "C0",
+    "gain 3": "C1",
+}
+"""What has one colour on all pages: the lecture's stages, its nets, and the gains it tries."""
+
+_LAYER = re.compile(r"(?:\w+ )?(?:layer|linear|hidden|tanh|relu|norm)_? ?\d+(?:\.weight)?")
+_LONGEST_NAME_AT_THE_END = 16
+_LINE_OF_TEXT = 0.072
+"""Height of a line of text, as a share of the height of the axes."""
 
 
 def new_figure(height: float = 1.0) -> Figure:
@@ -22,17 +42,84 @@ def new_figure(height: float = 1.0) -> Figure:
     return plt.figure(figsize=(width, height * usual_height), layout="constrained")
 
 
-def line_style(index: int) -> dict[str, Any]:
-    """Colour and style of one line of several; the seventh has the colour of the text."""
-    colors = [*(f"C{n}" for n in range(6)), rcParams["text.color"]]
-    return {"color": colors[index % len(colors)], "ls": LINE_STYLES[index % len(LINE_STYLES)]}
+def line_styles(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Choose how each of the lines of one panel looks.
+
+    Layers in order are one colour from pale to full. What has a meaning on all pages has its
+    colour; any other line has the next colour that is free, and dashes from the second on, so that
+    lines differ in print and to colour-blind eyes too.
+    """
+    names = list(names)
+    if len(names) > 2 and all(map(_LAYER.fullmatch, names)):
+        return [{"color": "C0", "alpha": alpha} for alpha in np.linspace(0.35, 1, len(names))]
+    taken = {MEANINGS[name] for name in names if name in MEANINGS}
+    free = (
+        color
+        for color in (*(f"C{n}" for n in range(6)), *[rcParams["text.color"]] * len(names))
+        if color not in taken
+    )
+    dashes = ("-", "--", "-.", ":")
+    return [
+        {"color": MEANINGS.get(name) or next(free), "ls": dashes[index % len(dashes)]}
+        for index, name in enumerate(names)
+    ]
+
+
+def name_lines(ax: Axes) -> None:
+    """Name the labelled lines of a panel at their ends, or above it if the names are long.
+
+    The limits of the axes must be final. Names that would overlap are moved apart.
+    """
+    lines = {str(line.get_label()): line for line in ax.lines}
+    lines = {name: line for name, line in lines.items() if not name.startswith("_")}
+    if len(lines) < 2:
+        return
+    if max(map(len, lines)) > _LONGEST_NAME_AT_THE_END:
+        legend_above(ax)
+        return
+    limits = ax.get_xlim(), ax.get_ylim()  # asking for them settles them
+    ends = {name: _end(ax, line) for name, line in lines.items()}
+    names = sorted(ends, key=lambda name: ends[name][1])
+    for name, height in zip(names, _moved_apart([ends[n][1] for n in names]), strict=True):
+        x, y = ends[name]
+        color, alpha = lines[name].get_color(), lines[name].get_alpha()
+        leader = {"arrowstyle": "-", "color": color, "alpha": alpha, "lw": 0.8, "shrinkA": 0}
+        ax.annotate(
+            name,
+            (x, y),
+            (1.05, height),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            arrowprops={**leader, "shrinkB": 0, "relpos": (0, 0.5)},
+        )
+    ax.set(xlim=limits[0], ylim=limits[1])
+
+
+def _end(ax: Axes, line: Line2D) -> tuple[float, float]:
+    """Where a line leaves the panel on the right, in shares of its width and height."""
+    points = ax.transAxes.inverted().transform(ax.transData.transform(line.get_xydata()))
+    x, y = points[np.isfinite(points).all(axis=1)][-1]
+    return float(x), float(np.clip(y, 0, 1))
+
+
+def _moved_apart(heights: list[float]) -> list[float]:
+    """Return rising heights at least a line of text apart, near the given ones."""
+    apart: list[float] = []
+    for height in heights:
+        apart.append(max(height, apart[-1] + _LINE_OF_TEXT) if apart else height)
+    highest = 1.0
+    for index in reversed(range(len(apart))):
+        apart[index] = min(apart[index], highest)
+        highest = apart[index] - _LINE_OF_TEXT
+    return apart
 
 
 def legend_above(ax: Axes) -> None:
     """Put the legend of more than one line above the panel, where it covers none."""
     lengths = sorted(len(label) for label in ax.get_legend_handles_labels()[1])
     columns = 2 if len(lengths) in (2, 4) else 3
-    while columns > 1 and sum(lengths[-columns:]) + 7 * columns > 61:  # what a row can hold
+    while columns > 1 and sum(lengths[-columns:]) + 7 * columns > 55:  # what a row can hold
         columns -= 1
     if len(lengths) > 1:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False)

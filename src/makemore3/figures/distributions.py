@@ -12,7 +12,7 @@ from torch import Tensor
 from makemore3.figures.canvas import (
     label_x_of_all,
     legend_above,
-    line_style,
+    line_styles,
     new_figure,
     short_number,
 )
@@ -158,10 +158,10 @@ def plot_densities(
         raise ValueError(f"plot_densities expects values to draw within a limit, got {limit=}")
     ax = ax or new_figure().subplots()
     edges = np.linspace(-limit, limit, bins + 1)
-    for index, (name, tensor) in enumerate(values.items()):
+    for (name, tensor), style in zip(values.items(), line_styles(values), strict=True):
         numbers = tensor.detach().float().cpu().flatten().clamp(-limit, limit).numpy()
         heights, _ = np.histogram(numbers, edges, density=True)
-        ax.plot((edges[:-1] + edges[1:]) / 2, heights, **line_style(index), label=name)
+        ax.plot((edges[:-1] + edges[1:]) / 2, heights, **style, label=name)
     ax.set(xlabel=xlabel, ylabel="density", ylim=(0, None))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.yaxis.set_major_locator(MaxNLocator(4))

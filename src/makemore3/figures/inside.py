@@ -16,7 +16,8 @@ from makemore3.figures.canvas import (
     label_logarithmic,
     label_x_of_all,
     legend_above,
-    line_style,
+    line_styles,
+    name_lines,
     new_figure,
     short_number,
 )
@@ -46,7 +47,7 @@ def plot_by_layer(
         Lecture [31:23](https://youtu.be/P6sfmUTpUmc?t=1883).
     """
     ax = ax or new_figure().subplots()
-    for index, (name, numbers) in enumerate(values.items()):
+    for (name, numbers), style in zip(values.items(), line_styles(values), strict=True):
         least = math.ulp(0) if logarithmic else 0
         if not numbers or not all(least <= number < math.inf for number in numbers):
             kind = "positive numbers" if logarithmic else "numbers from 0 up"
@@ -54,7 +55,7 @@ def plot_by_layer(
                 f"plot_by_layer expects {kind}, one a layer, got {name!r} with "
                 f"{list(numbers)}: leave out layers that have vanished or exploded"
             )
-        ax.plot(range(1, len(numbers) + 1), numbers, **line_style(index), label=name)
+        ax.plot(range(1, len(numbers) + 1), numbers, **style, label=name)
     ax.set(xlabel="layer", ylabel=ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if logarithmic:
@@ -63,7 +64,7 @@ def plot_by_layer(
     else:
         ax.set_ylim(0, None)
         ax.yaxis.set_major_locator(MaxNLocator(4))
-    legend_above(ax)
+    name_lines(ax)
     return ax
 
 
@@ -90,7 +91,8 @@ def plot_update_ratios(
     if not ratios.ratios:
         raise ValueError("plot_update_ratios expects recorded steps: pass `record` to training")
     ax = ax or new_figure().subplots()
-    for index, (name, line) in enumerate(ratios.ratios.items()):
+    styles = line_styles(name.removesuffix(".weight") for name in ratios.ratios)
+    for (name, line), style in zip(ratios.ratios.items(), styles, strict=True):
         if not all(map(math.isfinite, line)):
             raise ValueError(
                 f"plot_update_ratios expects finite ratios, got {name!r} with a parameter or a "
@@ -99,13 +101,13 @@ def plot_update_ratios(
         size = math.ceil(len(line) / points)
         means = np.asarray(line[: len(line) // size * size]).reshape(-1, size).mean(axis=1)
         steps = (np.arange(len(means)) + 0.5) * size
-        ax.plot(steps, means, **line_style(index), label=name.removesuffix(".weight"))
-    ax.axhline(target, color=rcParams["text.color"], linestyle=":", label=f"target {target:g}")
+        ax.plot(steps, means, **style, label=name.removesuffix(".weight"))
+    ax.axhline(target, color=rcParams["text.color"], linestyle=":")
     ax.set(xlabel="step", ylabel="log10 of update to data")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(FuncFormatter(short_number))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    legend_above(ax)
+    name_lines(ax)
     return ax
 
 
@@ -213,17 +215,17 @@ def plot_running(
         [1:12:31](https://youtu.be/P6sfmUTpUmc?t=4351) for the noise.
     """
     ax = ax or new_figure().subplots()
-    for index, (name, values) in enumerate(estimates.items()):
+    for (name, values), style in zip(estimates.items(), line_styles(estimates), strict=True):
         batches = range(every, len(values) + 1, every)
         if not batches:
             raise ValueError(
                 f"plot_running expects at least {every} batches, got {name!r} with {len(values)}"
             )
-        ax.plot(batches, [values[n - 1] for n in batches], f"C{index}", label=name)
+        ax.plot(batches, [values[n - 1] for n in batches], **style, label=name)
     ax.axhline(target, color=rcParams["text.color"], linestyle=":", label="all examples")
     ax.set(xlabel="batches seen", ylabel=ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter(FuncFormatter(short_number))
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+    legend_above(ax)
     return ax

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from makemore3.figures.canvas import (
-    LINE_STYLES,
     draw_uniform_loss,
     label_logarithmic,
     legend_above,
-    line_style,
+    line_styles,
     log_spaced_bins,
+    name_lines,
     new_figure,
     short_number,
 )
@@ -51,7 +51,7 @@ def plot_loss(
     if not all(len(run) for run in runs.values()):
         raise ValueError("plot_loss expects runs of at least one step, got an empty history")
     ax = ax or new_figure().subplots()
-    for index, (name, run) in enumerate(runs.items()):
+    for (name, run), style in zip(runs.items(), line_styles(runs), strict=True):
         if smooth is not None:
             means = run.block_means(smooth).numpy()
             steps = (np.arange(len(means)) + 0.5) * smooth
@@ -63,9 +63,15 @@ def plot_loss(
             if len(runs) == 1:
                 low, high = np.array([np.quantile(losses[b], [0.05, 0.95]) for b in bins]).T
                 ax.fill_between(
-                    steps, low, high, color="C0", alpha=0.3, linewidth=0, label="90 % of batches"
+                    steps,
+                    low,
+                    high,
+                    color=style["color"],
+                    alpha=0.3,
+                    linewidth=0,
+                    label="90 % of batches",
                 )
-        ax.plot(steps, means, f"C{index}", ls=LINE_STYLES[index % len(LINE_STYLES)], label=name)
+        ax.plot(steps, means, **style, label=name)
     if uniform_loss is not None:
         draw_uniform_loss(ax, uniform_loss)
     if smooth is not None:
@@ -76,8 +82,7 @@ def plot_loss(
         ax.set(xlabel="step (logarithmic)", ylabel="batch loss (nats)", xscale="log", yscale="log")
         label_logarithmic(ax.xaxis)
         label_logarithmic(ax.yaxis)
-    if len(ax.get_legend_handles_labels()[0]) > 1:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+    legend_above(ax)
     return ax
 
 
@@ -147,8 +152,7 @@ def plot_sweep(
                     f"{list(values)} at {setting}: leave out runs that failed"
                 )
     ax = ax or new_figure().subplots()
-    for index, (name, results) in enumerate(runs.items()):
-        line = line_style(index)
+    for (name, results), line in zip(runs.items(), line_styles(runs), strict=True):
         dots = [(setting, value) for setting, values in results.items() for value in values]
         if len(dots) > len(results):
             ax.plot(*zip(*dots, strict=True), color=line["color"], ls="", marker="o", ms=3)
@@ -164,5 +168,5 @@ def plot_sweep(
         label_logarithmic(ax.yaxis)
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    legend_above(ax)
+    name_lines(ax)
     return ax
