@@ -100,9 +100,9 @@ def _prose(element: ET.Element) -> Iterator[ET.Element]:
 
 
 def _link(element: ET.Element, term: Term, target: str) -> bool:
-    """Link the first of the term's names in the text directly inside `element`."""
+    """Link the first of the term's names, or its plural, in the text directly inside `element`."""
     names = "|".join(re.escape(name) for name in sorted(term.names, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w-])(?:{names})(?![\w-])", re.IGNORECASE)
+    pattern = re.compile(rf"(?<![\w-])(?:{names})(?:e?s)?(?![\w-])", re.IGNORECASE)
     places = [(None, element.text), *((child, child.tail) for child in element)]
     for child, text in places:
         match = pattern.search(text or "")
