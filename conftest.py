@@ -2,7 +2,10 @@
 
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -11,16 +14,72 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: threads slow tiny
 pytest_plugins = ["pytester"]  # only the root may name plugins
 
 
+RUNS = pytest.StashKey[Path]()
+"""The folder of the long runs that were done."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fresh",
+        action="store_true",
+        help="do every long run anew, once in this test run, as CI does",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if "MAKEMORE_RUNS" not in os.environ:  # a worker has it from the process that started it
-        folder = tempfile.TemporaryDirectory(prefix="makemore-runs-")
-        os.environ["MAKEMORE_RUNS"] = folder.name
+    if names := os.environ.get("MAKEMORE_NAMES"):  # a notebook works in its own folder
+        os.environ["MAKEMORE_NAMES"] = str(Path(names).expanduser().absolute())
+    if hasattr(config, "workerinput"):
+        folder = Path(config.workerinput["runs"])  # pyright: ignore[reportAttributeAccessIssue]
+    elif config.getoption("--fresh") or os.environ.get("CI", "false") != "false":
+        temporary = tempfile.TemporaryDirectory(prefix="makemore-runs-")
+        config.add_cleanup(temporary.cleanup)
+        folder = Path(temporary.name)
+    else:
+        folder = runs_between_test_runs()
+    config.stash[RUNS] = folder
 
-        def forget() -> None:
-            del os.environ["MAKEMORE_RUNS"]
-            folder.cleanup()
 
-        config.add_cleanup(forget)
+def runs_between_test_runs() -> Path:
+    """The project's cache, or the user's where the checkout cannot be written to."""
+    folder = Path(__file__).parent / ".cache" / "runs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        import pooch
+
+        return pooch.os_cache("makemore3") / "runs"
+    return folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist the folder."""
+    node.workerinput["runs"] = str(node.config.stash[RUNS])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """While a page is executed, a long run that was done before is read back."""
+    if item.path.suffix != ".md":
+        return (yield)
+    from makemore3 import keep, training
+    from makemore3.lab import reproduce
+
+    train = keep.kept(training.train, item.config.stash[RUNS])
+    with patch.object(training, "train", train), patch.object(reproduce, "train", train):
+        return (yield)
+
+
+def pytest_literate_kernel_lines(config: pytest.Config) -> list[str]:
+    """The same in the kernel of a notebook, in a namespace of its own."""
+    lines = f"""
+from pathlib import Path
+from makemore3 import keep, training
+training.train = keep.kept(training.train, Path({str(config.stash[RUNS])!r}))
+"""
+    return [f"exec({lines!r}, {{}})"]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

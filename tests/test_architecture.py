@@ -22,22 +22,18 @@ ARROWS = {
     "makemore3.folding": "torch makemore3.layers",
     "makemore3.resnet": "torch makemore3.layers",
     "makemore3.data": "torch pooch requests tqdm",
-    "makemore3.files": "",
-    "makemore3.checkpoint": "torch makemore3.files",
-    "makemore3.runs": "torch makemore3.data",
-    "makemore3.training": (
-        "torch tqdm makemore3.checkpoint makemore3.data makemore3.models makemore3.runs"
-    ),
+    "makemore3.training": "torch tqdm makemore3.data makemore3.models",
+    "makemore3.keep": "torch makemore3.data makemore3.models makemore3.training",
     "makemore3.sampling": "torch makemore3.data makemore3.models",
     "makemore3.fast": "torch pooch tqdm makemore3.data makemore3.layers makemore3.training",
     "makemore3.lab": (
-        "torch makemore3.data makemore3.diagnostics makemore3.fast makemore3.files "
+        "torch makemore3.data makemore3.diagnostics makemore3.fast makemore3.keep "
         "makemore3.layers makemore3.models makemore3.sampling makemore3.training"
     ),
     "makemore3.diagnostics": "torch",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",
     "makemore3.cli": (
-        "torch makemore3.checkpoint makemore3.data makemore3.lab makemore3.models "
+        "torch makemore3.data makemore3.keep makemore3.lab makemore3.models "
         "makemore3.sampling makemore3.training"
     ),
     "literate": "",

@@ -176,13 +176,16 @@ def inputs(notebook: NotebookNode) -> dict[str, str]:
     return dict(notebook.metadata.get(_METADATA, {}).get("inputs", {}))
 
 
-def execute(notebook: NotebookNode, path: Path, *, time_limit: float) -> NotebookNode:
+def execute(
+    notebook: NotebookNode, path: Path, *, time_limit: float, first: Sequence[str] = ()
+) -> NotebookNode:
     """Return the notebook after a run from top to bottom in a kernel of its own.
 
     Args:
         notebook: What to run.
         path: Where it stands; the kernel works in its folder.
         time_limit: Seconds that one cell may take.
+        first: Lines of Python that the kernel runs before the first cell.
 
     Raises:
         NotebookError: If a cell fails, takes too long, or leaves what no page can show.
@@ -198,7 +201,7 @@ def execute(notebook: NotebookNode, path: Path, *, time_limit: float) -> Noteboo
         timeout=round(time_limit),
         coalesce_streams=True,  # else it depends on the load how text is cut into pieces
         kernel_name=_KERNEL["name"],
-        extra_arguments=[f"--InteractiveShellApp.exec_lines={[_PREPARE]}"],
+        extra_arguments=[f"--InteractiveShellApp.exec_lines={[_PREPARE, *first]}"],
         resources={"metadata": {"path": str(path.parent)}},
     )
     with client.setup_kernel():

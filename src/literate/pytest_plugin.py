@@ -50,9 +50,16 @@ class Hooks:
         Outputs are compared with the baked ones only between equal inputs.
         """
 
+    @pytest.hookspec(firstresult=True)
+    def pytest_literate_kernel_lines(self, config: pytest.Config) -> list[str]:  # type: ignore[empty-body]
+        """Lines of Python that the kernel of a notebook runs before the first cell.
+
+        They share the notebook's namespace, in which they should leave no names.
+        """
+
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Register `pytest_literate_inputs`."""
+    """Register the hooks above."""
     pluginmanager.add_hookspecs(Hooks)
 
 
@@ -316,7 +323,8 @@ class _Session:
         cells = len(notebooks.code_cells(stored))
         if not self.bake and (found := notebooks.problems(stored)):
             raise BlockError("\n".join(f"{shown}: {problem}" for problem in found))
-        run = notebooks.execute(stored, path, time_limit=self.time_limit)
+        lines = self.config.hook.pytest_literate_kernel_lines(config=self.config) or ()
+        run = notebooks.execute(stored, path, time_limit=self.time_limit, first=lines)
         if self.bake:
             notebooks.write_notebook(run, path, inputs=self.inputs, versions=self.versions)
             self.done.written.append(f"{page_name(path, self.docs)} ({cells} cells)")

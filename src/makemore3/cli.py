@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from makemore3.checkpoint import CheckpointError, load_checkpoint
 from makemore3.data import Vocabulary, load_dataset
+from makemore3.keep import CheckpointError, load_checkpoint, train_resumably
 from makemore3.lab.bench import bench
 from makemore3.lab.published import PUBLISHED
 from makemore3.lab.reproduce import LONG_RUNS, Comparison, compare, table
 from makemore3.lab.sweeps import SWEEPS, Result, seeds, sweep
-from makemore3.models import LECTURE_SEED, STAGES, mlp, parameter_count
+from makemore3.models import LECTURE_SEED, STAGES, NetSpec, parameter_count
 from makemore3.sampling import SAMPLING_SEED, sample_names
-from makemore3.training import TrainConfig, describe_model, evaluate, train
+from makemore3.training import TrainConfig, evaluate, train
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -88,9 +88,14 @@ def _seed(text: str) -> int:
 def _train(options: argparse.Namespace) -> int:
     dataset = load_dataset()
     generator = torch.Generator().manual_seed(options.seed)
-    model = mlp(STAGES[options.stage], generator=generator)
+    spec = NetSpec("mlp", {"stage": STAGES[options.stage]})
+    model = spec.build(generator=generator)
     config = TrainConfig(max_steps=options.steps)
-    train(model, dataset.train, config, generator=generator, checkpoint=options.checkpoint)
+    run = (model, dataset.train, config)
+    if options.checkpoint is None:
+        train(*run, generator=generator)
+    else:
+        train_resumably(*run, generator=generator, checkpoint=options.checkpoint, spec=spec)
     losses = evaluate(model, dataset)
     print(
         f"{options.stage}, {parameter_count(model):,} parameters, {options.steps:,} steps: "
@@ -101,16 +106,18 @@ def _train(options: argparse.Namespace) -> int:
 
 def _sample(options: argparse.Namespace) -> int:
     checkpoint = load_checkpoint(options.checkpoint)
-    models = [mlp(stage, generator=torch.Generator()) for stage in STAGES.values()]
-    model = next((m for m in models if describe_model(m) == checkpoint.run["model"]), None)
-    if model is None:
+    if (spec := checkpoint.spec) is None:
         raise CheckpointError(
-            f"{options.checkpoint} holds no net of `python -m makemore3 train`, but "
-            f"{checkpoint.run['model']}: sample it with makemore3.sampling"
+            f"{options.checkpoint} does not say how its net is built, since it was trained without "
+            "a spec: build the net in Python, and sample it with makemore3.sampling"
         )
+    model = spec.build(generator=torch.Generator())
     model.load_state_dict(checkpoint.model)
     generator = torch.Generator().manual_seed(options.seed)
-    for name in sample_names(model, Vocabulary(), options.count, generator=generator):
+    block_size = spec.arguments.get("block_size", 3)
+    for name in sample_names(
+        model, Vocabulary(), options.count, block_size=block_size, generator=generator
+    ):
         print(name)
     return 0
 

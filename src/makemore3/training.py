@@ -1,21 +1,16 @@
-"""Plain stochastic gradient descent, as in the lecture: losses, checkpoints, evaluation."""
+"""Plain stochastic gradient descent, as in the lecture, and the loss on whole splits."""
 
-import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from makemore3.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from makemore3.data import Dataset, Split, minibatch
 from makemore3.models import evaluating
-from makemore3.runs import run_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +108,69 @@ class StepInfo:
     lr: float
 
 
+def steps(
+    model: nn.Module,
+    split: Split,
+    config: TrainConfig,
+    *,
+    generator: torch.Generator,
+    first: int = 0,
+) -> Iterator[StepInfo]:
+    """Train a model in place, one step for each item that is asked for.
+
+    Args:
+        model: From `(N, block_size)` indices to `(N, vocab_size)` logits.
+        split: The examples that minibatches are drawn from.
+        config: Steps, batch size, learning rate.
+        generator: Source of the minibatches; its state moves on.
+        first: Number of the first step, more than 0 where a run goes on.
+
+    Yields:
+        The step that was just done.
+
+    Raises:
+        ValueError: If there are no examples.
+        FloatingPointError: If a loss is not a finite number; that step changes no weight.
+
+    Source:
+        Lecture [2:02](https://youtu.be/P6sfmUTpUmc?t=122). The order of the random draws, of the
+        float operations and their form (`p.data += -lr * p.grad`) are those of its notebook.
+    """
+    if len(split) == 0:
+        raise ValueError("training needs at least one example, got an empty split")
+    model.train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    for step in range(first, config.max_steps):
+        # construct the minibatch
+        x, y = minibatch(split, config.batch_size, generator=generator)
+
+        # forward pass
+        logits = model(x)  # (batch_size, vocab_size)
+        loss = F.cross_entropy(logits, y)
+        _refuse_divergence(loss.item(), step, config)
+
+        # backward pass
+        for p in parameters:
+            p.grad = None
+        loss.backward()
+
+        # update
+        lr = config.lr_at(step)
+        for p in parameters:
+            if (grad := p.grad) is not None:
+                p.data += -lr * grad
+
+        yield StepInfo(step, model, loss.item(), lr)
+
+
+def _refuse_divergence(loss: float, step: int, config: TrainConfig) -> None:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is {loss} at step {step}: training has diverged; "
+            f"lower the learning rate ({config.lr_at(step):g}) or the scale of the weights"
+        )
+
+
 def train(
     model: nn.Module,
     split: Split,
@@ -120,149 +178,58 @@ def train(
     *,
     generator: torch.Generator,
     callback: Callable[[StepInfo], object] | None = None,
-    checkpoint: str | Path | None = None,
-    checkpoint_every: int = 10_000,
     progress: bool | None = None,
 ) -> History:
     """Train a model in place, and return the loss of every step.
 
-    With a checkpoint the run can be interrupted at any moment: started again with the same
-    arguments it continues from the file, and ends with the very numbers of an uninterrupted run.
-    A larger `max_steps` continues a run that was complete.
-
-    Where the environment variable `MAKEMORE_RUNS` names a folder, as in the test run, a long run
-    without callback and checkpoint is kept there. The same run again continues before its last
-    step, so that everything, the gradients too, is as if it had been repeated.
+    `keep.train_resumably` does the same with a file, from which an interrupted run goes on.
 
     Args:
         model: From `(N, block_size)` indices to `(N, vocab_size)` logits.
         split: The examples that minibatches are drawn from.
         config: Steps, batch size, learning rate; the lecture's if None.
-        generator: Source of the minibatches; its state moves on, from a checkpoint's if there is
-            one.
-        callback: Called after each update. After a resumption it sees the steps since the last
-            checkpoint again.
-        checkpoint: File to continue from where it exists, and to write.
-        checkpoint_every: Steps from one writing to the next; the last step writes too.
+        generator: Source of the minibatches; its state moves on.
+        callback: Called after each update.
         progress: Whether to show a bar on stderr. None: for runs of over a second at a terminal.
 
     Raises:
-        ValueError: If there are no examples, or `checkpoint_every` is less than 1.
-        CheckpointError: If the file is damaged, or belongs to another run. It stays as it is.
+        ValueError: If there are no examples.
         FloatingPointError: If a loss is not a finite number.
 
     Source:
-        Lecture [2:02](https://youtu.be/P6sfmUTpUmc?t=122). The order of the random draws, of the
-        float operations and their form (`p.data += -lr * p.grad`) are those of its notebook.
+        Lecture [2:02](https://youtu.be/P6sfmUTpUmc?t=122).
     """
     config = config or TrainConfig()
-    if len(split) == 0:
-        raise ValueError("train needs at least one example, got an empty split")
-    if checkpoint_every < 1:
-        raise ValueError(f"train needs checkpoint_every of at least 1, got {checkpoint_every}")
-
-    losses: list[float] = []
-    path = None if checkpoint is None else Path(checkpoint)
-    last_save = config.max_steps
-    if path is None and callback is None and (path := run_file(model, split, config, generator)):
-        checkpoint_every = last_save = config.max_steps - 1
-    run = {} if path is None else _identity(model, split, config, generator)
-
-    def save() -> None:
-        if path is not None:
-            state = Checkpoint(
-                run, model.state_dict(), generator.get_state(), History(losses).tensor()
-            )
-            save_checkpoint(path, state)
-
-    if path is not None and path.exists():
-        state = load_checkpoint(path)
-        _refuse_other_run(path, state, run, config)
-        model.load_state_dict(state.model)
-        generator.set_state(state.generator)
-        losses = state.losses.tolist()
-    else:
-        save()  # a place that cannot be written to shows now, not after hours
-
-    model.train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    steps = tqdm(
-        range(len(losses), config.max_steps),
-        initial=len(losses),
-        total=config.max_steps,
-        unit="step",
-        delay=1 if progress is None else 0,
-        disable=None if progress is None else not progress,
-        leave=False,
-    )
-    for step in steps:
-        x, y = minibatch(split, config.batch_size, generator=generator)
-        logits = model(x)  # (batch_size, vocab_size)
-        loss = F.cross_entropy(logits, y)
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            raise FloatingPointError(
-                f"the loss is {losses[-1]} at step {step}: training has diverged; "
-                f"lower the learning rate ({config.lr_at(step):g}) or the scale of the weights"
-            )
-
-        for p in parameters:
-            p.grad = None
-        loss.backward()
-
-        lr = config.lr_at(step)
-        for p in parameters:
-            if (grad := p.grad) is not None:
-                p.data += -lr * grad
-
+    losses = []
+    for info in progress_bar(
+        steps(model, split, config, generator=generator), config, shown=progress
+    ):
+        losses.append(info.loss)
         if callback is not None:
-            callback(StepInfo(step, model, losses[-1], lr))
-        if (step + 1) % checkpoint_every == 0 or step + 1 == last_save:
-            save()
+            callback(info)
     return History(losses)
 
 
-def describe_model(model: nn.Module) -> str:
-    """Describe layers, sizes and initialisation in one line; checkpoints are told apart by it."""
-    return " ".join(repr(model).split())
+def progress_bar(
+    steps: Iterable[StepInfo], config: TrainConfig, *, first: int = 0, shown: bool | None = None
+) -> Iterable[StepInfo]:
+    """Return the same steps, counted by a bar on stderr.
 
-
-def _identity(
-    model: nn.Module, split: Split, config: TrainConfig, generator: torch.Generator
-) -> dict[str, Any]:
-    """Describe a run by what decides its numbers; `max_steps` only decides how many."""
-    digest = hashlib.sha256()
-    for tensor in (split.x, split.y):
-        digest.update(tensor.cpu().numpy().tobytes())
-    return {
-        "model": describe_model(model),
-        "shapes": {name: list(tensor.shape) for name, tensor in model.state_dict().items()},
-        "examples": f"{len(split):,} with sha256 {digest.hexdigest()[:16]}",
-        "seed": generator.initial_seed(),
-        "batch_size": config.batch_size,
-        "lr": config.lr,
-        "lr_decay_step": config.lr_decay_step,
-    }
-
-
-def _refuse_other_run(
-    path: Path, state: Checkpoint, run: dict[str, Any], config: TrainConfig
-) -> None:
-    differences = [
-        f"  {key}: {state.run.get(key)} in the file, {value} now"
-        for key, value in run.items()
-        if state.run.get(key) != value
-    ]
-    if differences:
-        raise CheckpointError(
-            "\n".join([f"{path} is the checkpoint of another run:", *differences])
-            + "\ngive another file name, or the settings that the file was made with"
-        )
-    if len(state.losses) > config.max_steps:
-        raise CheckpointError(
-            f"{path} has {len(state.losses):,} steps behind it, more than max_steps = "
-            f"{config.max_steps:,}: give another file name, or at least as many steps"
-        )
+    Args:
+        steps: What `steps` yields.
+        config: How many steps there are.
+        first: Number of the first step.
+        shown: Whether to show the bar. None: for runs of over a second at a terminal.
+    """
+    return tqdm(
+        steps,
+        initial=first,
+        total=config.max_steps,
+        unit="step",
+        delay=1 if shown is None else 0,
+        disable=None if shown is None else not shown,
+        leave=False,
+    )
 
 
 def split_loss(model: nn.Module, split: Split) -> float:

@@ -11,10 +11,13 @@ import pytest
 import torch
 
 from makemore3 import cli
-from makemore3.data import Dataset, Split, load_dataset
+from makemore3.data import Dataset, Split, Vocabulary, build_split, load_dataset
+from makemore3.keep import train_resumably
 from makemore3.lab.published import PUBLISHED
 from makemore3.lab.reproduce import compare
-from makemore3.models import BATCH_NORM, LECTURE_SEED, TANH_FIXED, mlp
+from makemore3.layers import ReLU
+from makemore3.models import BATCH_NORM, LECTURE_SEED, TANH_FIXED, NetSpec, mlp
+from makemore3.sampling import SAMPLING_SEED, sample_names
 from makemore3.training import TrainConfig, evaluate, train
 
 Captured = pytest.CaptureFixture[str]
@@ -81,17 +84,35 @@ def test_sample_prints_names_of_the_stage_that_was_trained(
     assert capsys.readouterr().out.splitlines() != names
 
 
-def test_sample_refuses_a_checkpoint_of_another_net(
+def test_sample_rebuilds_a_net_that_python_trained(
+    small_split: Split, tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "run.pt"
+    generator = torch.Generator().manual_seed(1)
+    spec = NetSpec("deep_mlp", {"nonlinearity": ReLU, "n_hidden": 5, "block_size": 5})
+    split = build_split(["emma", "olivia", "ava"], Vocabulary(), block_size=5)
+    model = spec.build(generator=generator)
+    config = TrainConfig(max_steps=30)
+    train_resumably(model, split, config, generator=generator, checkpoint=path, spec=spec)
+
+    assert cli.run(["sample", "--checkpoint", str(path), "--count", "4"]) == 0
+    generator = torch.Generator().manual_seed(SAMPLING_SEED)
+    names = sample_names(model, Vocabulary(), 4, block_size=5, generator=generator)
+    assert capsys.readouterr().out.splitlines() == names
+
+
+def test_sample_needs_to_know_how_the_net_is_built(
     small_split: Split, tmp_path: Path, capsys: Captured
 ) -> None:
     path = tmp_path / "run.pt"
     generator = torch.Generator().manual_seed(1)
     model = mlp(BATCH_NORM, n_hidden=5, generator=generator)
-    train(model, small_split, TrainConfig(max_steps=1), generator=generator, checkpoint=path)
+    config = TrainConfig(max_steps=1)
+    train_resumably(model, small_split, config, generator=generator, checkpoint=path)
     assert cli.run(["sample", "--checkpoint", str(path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "run.pt holds no net of `python -m makemore3 train`, but Sequential(" in captured.err
+    assert "run.pt does not say how its net is built, " in captured.err
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 
 from makemore3.data import Dataset, minibatch
 from makemore3.fast import Method, best_method, train_many
-from makemore3.files import written_whole
+from makemore3.keep import written_whole
 from makemore3.models import BATCH_NORM_NO_BIAS, LECTURE_SEED, mlp
 from makemore3.training import TrainConfig, train
 

@@ -19,9 +19,9 @@ from torch.nn import Sequential
 
 from makemore3.data import Dataset
 from makemore3.fast import Method, best_method, train_many
-from makemore3.files import PART, written_whole
+from makemore3.keep import PART, written_whole
 from makemore3.models import AS_WRITTEN, LECTURE_SEED, STAGES, deep_mlp, mlp
-from makemore3.training import History, TrainConfig, describe_model, evaluate
+from makemore3.training import History, TrainConfig, evaluate
 
 CURVE_POINTS = 200
 """Block means that are kept of a loss curve; of a run with fewer steps, every loss."""
@@ -248,7 +248,7 @@ class _Planned:
         self.model = variant.build(generator=torch.Generator().manual_seed(seed))
         self.path = folder / f"{variant.name}-{seed}.json"
         self.start: dict[str, Any] = {
-            "model": describe_model(self.model),
+            "model": " ".join(repr(self.model).split()),
             "weights": _digest(self.model.state_dict()),
             **asdict(variant.config),
             "names": dataset.names.sha256[:16],

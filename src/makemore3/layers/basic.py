@@ -157,6 +157,6 @@ class Linear(nn.Module):
         return y if bias is None else y + bias
 
     def extra_repr(self) -> str:
-        """Show sizes and initialisation when printed; a checkpoint tells stages apart by it."""
+        """Show sizes and initialisation when printed."""
         bias = "bias=False" if self.bias is None else f"bias_std={self.bias_std}"
         return f"{self.fan_in}, {self.fan_out}, weight_std={self.weight_std}, {bias}"

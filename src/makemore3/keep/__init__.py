@@ -1,0 +1,26 @@
+"""What outlives a process: files written whole, checkpoints, and long runs that are done once.
+
+Training itself knows nothing of this room; the room wraps it from outside.
+"""
+
+from makemore3.keep.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    load_checkpoint,
+    save_checkpoint,
+    train_resumably,
+)
+from makemore3.keep.files import PART, written_whole
+from makemore3.keep.runs import LONG, kept
+
+__all__ = [
+    "LONG",
+    "PART",
+    "Checkpoint",
+    "CheckpointError",
+    "kept",
+    "load_checkpoint",
+    "save_checkpoint",
+    "train_resumably",
+    "written_whole",
+]

@@ -1,0 +1,198 @@
+"""Which run is it? What decides the numbers of a run, written down or as a digest."""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from functools import cache
+from inspect import isclass, isfunction, unwrap
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import torch
+import torch.nn.modules.module as torch_module
+from torch import Tensor, nn
+
+from makemore3.data import Split
+from makemore3.models import NetSpec
+from makemore3.training import TrainConfig
+
+_PACKAGE = "makemore3"
+_TORCHS_OWN = vars(nn.Module()).keys()
+"""The attributes that every module has; all others are settings of its layer."""
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names, dtypes, shapes, strides, devices and numbers."""
+    sha256 = hashlib.sha256()
+    for name, tensor in tensors.items():
+        form = (name, tensor.dtype, tuple(tensor.shape), tensor.stride(), str(tensor.device))
+        sha256.update(repr(form).encode())
+        sha256.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return sha256.hexdigest()
+
+
+def checkpoint_identity(
+    model: nn.Module,
+    spec: NetSpec | None,
+    split: Split,
+    config: TrainConfig,
+    generator: torch.Generator,
+) -> dict[str, Any]:
+    """Describe a run in what JSON has; `max_steps` is left out, since a run can be continued.
+
+    Raises:
+        ValueError: If `spec` builds another net than `model`.
+    """
+    weights = model.state_dict()
+    if spec is None:
+        net = f"first weights with sha256 {digest(weights)[:16]}"
+    elif repr(spec.build(generator=torch.Generator())) == repr(model):
+        net = spec.to_json()
+    else:
+        raise ValueError(
+            f"the spec {spec.to_json()} builds another net than the one to be trained: "
+            "take the net from spec.build"
+        )
+    return {
+        "net": net,
+        "shapes": {name: list(tensor.shape) for name, tensor in weights.items()},
+        "examples": f"{len(split):,} with sha256 {digest({'x': split.x, 'y': split.y})[:16]}",
+        "seed": generator.initial_seed(),
+        "batch_size": config.batch_size,
+        "lr": config.lr,
+        "lr_decay_step": config.lr_decay_step,
+    }
+
+
+def run_key(
+    model: nn.Module, split: Split, config: TrainConfig, generator: torch.Generator
+) -> str | None:
+    """Return a digest of all that decides the numbers of a run, our own source code included.
+
+    None if that cannot be told: for a net with hooks, with layers from elsewhere than this
+    package, with attributes that are no plain values, or where a function in memory is not the
+    one that its source file holds, for example because it was exchanged.
+
+    Args:
+        model: The net before the first step.
+        split: The examples that minibatches are drawn from.
+        config: Steps, batch size, learning rate.
+        generator: Source of the minibatches.
+    """
+    structure, sources = _structure(model), _sources(model)
+    if structure is None or sources is None:
+        return None
+    machine = (
+        torch.__version__,
+        torch.backends.cpu.get_cpu_capability(),
+        torch.get_num_threads(),
+        torch.get_float32_matmul_precision(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_autocast_enabled("cpu"),
+    )
+    tensors = {**model.state_dict(), "x": split.x, "y": split.y, "draws": generator.get_state()}
+    decisive = (structure, sources, machine, config, str(generator.device), digest(tensors))
+    return hashlib.sha256(repr(decisive).encode()).hexdigest()
+
+
+def _structure(model: nn.Module) -> list[object] | None:
+    """The layers with their settings, and which tensors are trained or shared; None if unclear."""
+    if _has_hooks(torch_module):
+        return None
+    first: dict[int, str] = {}  # where an object that stands in several places stands first
+    found: list[object] = []
+    for name, layer in model.named_modules(remove_duplicate=False):
+        settings = {key: layer.__dict__[key] for key in layer.__dict__.keys() - _TORCHS_OWN}
+        plain = all(isinstance(v, int | float | str | None) for v in settings.values())
+        if not plain or _has_hooks(layer):
+            return None
+        found.append((first.setdefault(id(layer), name), type(layer), sorted(settings.items())))
+    tensors = {
+        **dict(model.named_parameters(remove_duplicate=False)),
+        **dict(model.named_buffers(remove_duplicate=False)),
+    }
+    if tensors.keys() != model.state_dict().keys():  # some are not written down
+        return None
+    for name, tensor in tensors.items():
+        if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
+            return None
+        found.append((first.setdefault(id(tensor), name), tensor.requires_grad))
+    return found
+
+
+def _has_hooks(place: object) -> bool:
+    return any(value for name, value in vars(place).items() if name.endswith("_hooks"))
+
+
+def _sources(model: nn.Module) -> list[tuple[str, str]] | None:
+    """Names of our modules that take part, and digests of their sources; None if unclear."""
+    waiting = {"makemore3.training", __name__}
+    for kind in {type(layer) for layer in model.modules()} - {nn.Sequential}:
+        if not kind.__module__.startswith(f"{_PACKAGE}."):
+            return None
+        waiting.add(kind.__module__)
+    sources: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        source = _source(name)
+        if not _runs_its_source(name, source):
+            return None
+        sources[name] = hashlib.sha256(source).hexdigest()
+        waiting |= set(_imports(source)) - sources.keys()
+    return sorted(sources.items())
+
+
+@cache
+def _source(name: str) -> bytes:
+    return Path(sys.modules[name].__file__ or "").read_bytes()
+
+
+@cache
+def _imports(source: bytes) -> tuple[str, ...]:
+    """The modules of this package that a module imports, wherever in its source."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    ours = {name for name in names if name.partition(".")[0] == _PACKAGE}
+    return tuple(sorted(ours & sys.modules.keys()))
+
+
+def _runs_its_source(name: str, source: bytes) -> bool:
+    """Whether the functions in memory are those of the file: not exchanged, the file not edited."""
+    written = _written(source, str(sys.modules[name].__file__))
+    return all(
+        function.__code__ in written.get(called, ()) for called, function in _functions(name)
+    )
+
+
+@cache
+def _written(source: bytes, path: str) -> dict[str, set[CodeType]]:
+    """The functions of a source file by their qualified names."""
+    found: dict[str, set[CodeType]] = {}
+    waiting = [compile(source, path, "exec", dont_inherit=True)]
+    while waiting:
+        code = waiting.pop()
+        found.setdefault(code.co_qualname, set()).add(code)
+        waiting += [const for const in code.co_consts if isinstance(const, CodeType)]
+    return found
+
+
+def _functions(name: str) -> Iterator[tuple[str, FunctionType]]:
+    """The functions and methods of a module, by the names under which they are called."""
+    for own, value in vars(sys.modules[name]).items():
+        if getattr(value, "__module__", None) != name:
+            continue
+        if isfunction(function := unwrap(value)):
+            yield own, function
+        elif isclass(value):
+            for attribute, method in vars(value).items():
+                made = attribute.startswith("__") and is_dataclass(value)  # by its decorator
+                method = getattr(method, "fget", getattr(method, "__func__", method))
+                if isfunction(method) and not made and not attribute.startswith("__annotate"):
+                    yield f"{value.__qualname__}.{attribute}", method
