@@ -21,7 +21,7 @@ ARROWS = {
     "makemore3.models": "torch makemore3.layers",
     "makemore3.folding": "torch makemore3.layers",
     "makemore3.resnet": "torch makemore3.layers",
-    "makemore3.data": "torch pooch requests tqdm",
+    "makemore3.data": "torch pooch requests",
     "makemore3.training": "torch tqdm makemore3.data makemore3.models",
     "makemore3.keep": "torch makemore3.data makemore3.models makemore3.training",
     "makemore3.sampling": "torch makemore3.data makemore3.models",

@@ -6,7 +6,6 @@ corpus that is part of this package, so that everything runs offline.
 """
 
 import hashlib
-import io
 import operator
 import os
 import random
@@ -15,19 +14,16 @@ import string
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from threading import Thread
 from typing import SupportsIndex, overload
 
 import pooch
 import requests
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 LECTURE_SOURCE = "lecture's names.txt"
 BUILT_IN_SOURCE = "built-in corpus"
@@ -61,11 +57,11 @@ class Names(Sequence[str]):
     source: str
     """`"lecture's names.txt"`, `"built-in corpus"`, or `"file ..."`."""
     sha256: str
-    """Digest of the bytes that the names were read from."""
+    """Digest of the names, whatever file they were read from."""
 
     @property
     def from_lecture(self) -> bool:
-        """Whether these are the lecture's names, byte for byte."""
+        """Whether these are the lecture's names, in its order."""
         return self.sha256 == LECTURE_NAMES.sha256
 
     def __len__(self) -> int:
@@ -92,7 +88,7 @@ def load_names(
     Args:
         remote: The file to download where no other copy is at hand.
         cache_dir: Where downloads are kept; `None` is the user's cache folder.
-        patience: Seconds that a download may take altogether. A download that failed is not tried
+        patience: Seconds to wait for a server that is silent. A download that failed is not tried
             again in the same process.
 
     Raises:
@@ -115,100 +111,59 @@ def _names_of_user(path: Path, remote: RemoteFile) -> Names:
         words = _parse(content)
     except ValueError as error:
         raise ValueError(f"MAKEMORE_NAMES is {path}: {error}; {advice}") from None
-    sha256 = _digest(content)
-    if sha256 == remote.sha256:
+    if _digest(words) == remote.sha256:
         _say(f"{len(words):,} names, the {LECTURE_SOURCE} ({path})")
-        return Names(words, LECTURE_SOURCE, sha256)
+        return Names(words, LECTURE_SOURCE, remote.sha256)
     _say(
         f"{len(words):,} names of {path} ({len(content):,} bytes; not the {LECTURE_SOURCE}, which "
         f"has {remote.size:,} bytes and another digest: expect other numbers than the lecture's)"
     )
-    return Names(words, f"file {path}", sha256)
+    return Names(words, f"file {path}", _digest(words))
 
 
 @cache
 def _lecture_or_built_in(remote: RemoteFile, cache_dir: Path, patience: float) -> Names:
-    path = cache_dir / "names.txt"
-    content = _cached(remote, path)
-    if content is None:
-        try:
-            content = _download(remote, patience)
-        except OSError as error:
-            return _built_in(because=_root(error))
-        _keep(content, path)
-    words = _parse(content)
+    try:
+        words = _parse(_retrieve(remote, cache_dir, patience))
+    except (OSError, ValueError) as error:  # no file, or one with another digest
+        if isinstance(error, requests.RequestException) and error.response is not None:
+            error.response.close()  # pooch leaves it open
+        return _built_in(because=_root(error))
     _say(f"{len(words):,} names, the {LECTURE_SOURCE}")
-    return Names(words, LECTURE_SOURCE, remote.sha256)
+    return Names(words, LECTURE_SOURCE, _digest(words))
 
 
 def _built_in(because: BaseException) -> Names:
-    content = (files("makemore3") / "built_in_names.txt").read_bytes()
-    words = _parse(content)
+    words = _parse((files("makemore3") / "built_in_names.txt").read_bytes())
     _say(
         f"{len(words):,} names, the {BUILT_IN_SOURCE}, as the download failed ({because}): "
         "expect other numbers than the lecture's, or set MAKEMORE_NAMES to a copy of its file"
     )
-    return Names(words, BUILT_IN_SOURCE, _digest(content))
+    return Names(words, BUILT_IN_SOURCE, _digest(words))
 
 
-def _cached(remote: RemoteFile, path: Path) -> bytes | None:
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    if _digest(content) == remote.sha256:
-        return content
-    _say(f"{path} is damaged (its digest is not that of the {LECTURE_SOURCE}): it is not used")
-    return None
+def _retrieve(remote: RemoteFile, cache_dir: Path, patience: float) -> bytes:
+    """Return the content of the cache's copy; what is missing or damaged there is downloaded."""
 
-
-def _download(remote: RemoteFile, patience: float) -> bytes:
-    """Download in a thread: name lookup, silence and dripping all count against the patience."""
-    future: Future[bytes] = Future()
-    _say(f"downloading {remote.url}")
-
-    def work() -> None:
-        buffer = io.BytesIO()
-        headers = {"Accept-Encoding": "identity"}  # so that the bar counts the file's own bytes
-        fetch = pooch.HTTPDownloader(
-            progressbar=bar,  # pyright: ignore[reportArgumentType]  # a bar or a bool, says pooch
+    def retrieve(folder: Path) -> bytes:
+        download = pooch.HTTPDownloader(
+            progressbar=sys.stderr.isatty(),
             timeout=patience,
-            headers=headers,
+            headers={"Accept-Encoding": "identity"},  # so that the bar counts the file's own bytes
         )
-        try:
-            fetch(remote.url, buffer, None)
-            future.set_result(buffer.getvalue())
-        except requests.HTTPError as error:
-            if error.response is not None:
-                error.response.close()  # pooch leaves it open
-            future.set_exception(error)
-        except Exception as error:
-            future.set_exception(error)
+        digest = f"sha256:{remote.sha256}"
+        file = pooch.retrieve(remote.url, digest, "names.txt", folder, downloader=download)
+        return Path(file).read_bytes()
 
-    with tqdm(total=remote.size, desc="names.txt", unit="B", unit_scale=True, disable=None) as bar:
-        Thread(target=work, daemon=True, name="makemore3-download").start()
-        try:
-            content = future.result(timeout=patience)
-        except TimeoutError:
-            raise TimeoutError(f"not complete after {patience:g} s") from None
-    if _digest(content) != remote.sha256:
-        raise OSError(
-            f"got {len(content):,} bytes with sha256 {_digest(content)}, "
-            f"expected {remote.size:,} bytes with {remote.sha256}"
-        )
-    return content
-
-
-def _keep(content: bytes, path: Path) -> None:
-    """Write the cache's copy whole or not at all; without a cache the names still serve."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-            written = Path(aside, path.name)
-            written.write_bytes(content)
-            written.replace(path)
+        return retrieve(cache_dir)
+    except requests.RequestException:
+        raise
     except OSError as error:
-        _say(f"cannot keep the download as {path} ({error.strerror}): the next run downloads again")
+        reason = error.strerror or error
+        _say(f"cannot keep a download in {cache_dir} ({reason}): the next run downloads again")
+    with tempfile.TemporaryDirectory() as folder:
+        return retrieve(Path(folder))
 
 
 def _root(error: BaseException) -> BaseException:
@@ -219,19 +174,25 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _parse(content: bytes) -> tuple[str, ...]:
-    text = content.decode("utf-8", errors="replace").replace("\r\n", "\n").removesuffix("\n")
-    if not text:
+    """Read one name a line. How lines and file end, and a byte order mark, make no difference."""
+    text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    words = tuple(line.rstrip(" \t") for line in text.rstrip().split("\n"))
+    if words == ("",):
         raise ValueError("expected one name a line, got an empty file")
-    words = tuple(text.split("\n"))
     for number, word in enumerate(words, start=1):
         if not re.fullmatch("[a-z]+", word):
-            got = repr(word) if word else "an empty line"
+            got = _short(word) if word else "an empty line"
             raise ValueError(f"line {number}: expected a lower-case name of a-z, got {got}")
     return words
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(words: Iterable[str]) -> str:
+    """Digest the names in the form of the lecture's file, whose last line has no line break."""
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 40 else f"{text[:40]!r}... ({len(text):,} characters)"
 
 
 @cache
@@ -261,7 +222,7 @@ class Vocabulary:
         if -1 in ids:
             raise ValueError(
                 f"expected characters of {self.characters!r}, got {text[ids.index(-1)]!r} in "
-                f"{text!r}: write names in lower case, without accents"
+                f"{_short(text)}: write names in lower case, without accents"
             )
         return ids
 
