@@ -25,7 +25,9 @@ ARROWS = {
     "makemore3.training": "torch tqdm makemore3.data makemore3.models",
     "makemore3.keep": "torch makemore3.data makemore3.models makemore3.training",
     "makemore3.sampling": "torch makemore3.data makemore3.models",
-    "makemore3.fast": "torch pooch tqdm makemore3.data makemore3.layers makemore3.training",
+    "makemore3.fast": (
+        "torch pooch tqdm makemore3.data makemore3.keep makemore3.layers makemore3.training"
+    ),
     "makemore3.lab": (
         "torch makemore3.data makemore3.diagnostics makemore3.fast makemore3.keep "
         "makemore3.layers makemore3.models makemore3.sampling makemore3.training"

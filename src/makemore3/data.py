@@ -152,7 +152,13 @@ def _retrieve(remote: RemoteFile, cache_dir: Path, patience: float) -> bytes:
             headers={"Accept-Encoding": "identity"},  # so that the bar counts the file's own bytes
         )
         digest = f"sha256:{remote.sha256}"
-        file = pooch.retrieve(remote.url, digest, "names.txt", folder, downloader=download)
+        file = pooch.retrieve(
+            remote.url,
+            digest,
+            "names.txt",
+            folder,
+            downloader=download,  # pyright: ignore[reportArgumentType]  # None, says pooch's type
+        )
         return Path(file).read_bytes()
 
     try:

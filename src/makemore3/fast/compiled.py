@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from makemore3.fast.nets import Block, Blocks
+from makemore3.keep import written_whole
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
 # Not -ffast-math, which would take a loss that is not finite for a number like any other.
@@ -90,7 +91,7 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
         CompilerError: If there is no C++ compiler, it refuses, or the cache cannot be written.
     """
     compiler = [
-        *shlex.split(os.environ.get("CXX", "c++")),
+        *shlex.split(os.environ.get("CXX") or "c++"),
         *FLAGS,
         *MATHS,
         f"-DREAL={_C_TYPES[dtype]}",
@@ -99,22 +100,31 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     # The predefined macros tell the compiler's version and what this processor can do.
     macros = _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])
     digest = hashlib.sha256(repr((compiler, source, macros)).encode()).hexdigest()
-    path = Path(pooch.os_cache("makemore3"), f"trainer-{digest[:16]}.so")
+    folder = Path(pooch.os_cache("makemore3"))
     try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-                code, made = Path(aside, "compiled.cpp"), Path(aside, path.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = next(filter(_is_whole, folder.glob(f"trainer-{digest[:16]}-*.so")), None)
+        if path is None:
+            with tempfile.TemporaryDirectory() as aside:
+                code, made = Path(aside, "compiled.cpp"), Path(aside, "trainer.so")
                 code.write_bytes(source)
                 _run([*compiler, str(code), "-o", str(made)])
-                made.replace(path)
+                content = made.read_bytes()
+            path = folder / f"trainer-{digest[:16]}-{hashlib.sha256(content).hexdigest()[:16]}.so"
+            with written_whole(path) as file:
+                file.write(content)
         loaded = ctypes.CDLL(str(path))
     except OSError as error:
-        raise CompilerError(f"cannot keep or load {path} ({error})") from error
+        raise CompilerError(f"cannot keep or load a trainer in {folder} ({error})") from error
     pointer, whole = ctypes.c_void_p, ctypes.c_int64
     loaded.train.argtypes = [pointer, whole, pointer, *[whole] * 5, *[pointer] * 4]
     loaded.train.restype = whole
     return loaded
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file's bytes have the digest that its name ends with; part of one would crash."""
+    return path.stem.endswith(hashlib.sha256(path.read_bytes()).hexdigest()[:16])
 
 
 def _run(command: list[str]) -> bytes:
