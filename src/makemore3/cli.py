@@ -10,7 +10,7 @@ import torch
 
 from makemore3.data import Vocabulary, load_dataset
 from makemore3.keep import CheckpointError, load_checkpoint, train_resumably
-from makemore3.lab.bench import bench
+from makemore3.lab.bench import Timing, bench
 from makemore3.lab.published import PUBLISHED
 from makemore3.lab.reproduce import LONG_RUNS, Comparison, compare, table
 from makemore3.lab.sweeps import SWEEPS, Result, seeds, sweep
@@ -152,25 +152,29 @@ def _sweep(options: argparse.Namespace) -> int:
     results = sweep(
         variants, seeds(options.seeds), dataset, options.folder, max_steps=options.steps
     )
-    width = max(28, *(len(variant.name) for variant in variants))
-    print(f"{'mean and standard deviation':{width}}{'runs':>5}{'train':>16}{'dev':>16}{'test':>16}")
-    for variant in variants:
-        runs = [result for result in results if result.variant == variant.name]
-        print(f"{variant.name:{width}}{_spread(runs)}")
-    for result in results:
-        if result.failure is not None:
-            print(f"{result.variant}, seed {result.seed}: {result.failure}")
+    for line in sweep_table([variant.name for variant in variants], results):
+        print(line)
     return 0
 
 
-def _spread(results: Sequence[Result]) -> str:
-    whole = [result.losses for result in results if result.failure is None]
-    row = f"{len(whole):>5}"
-    for split in ("train", "dev", "test") if whole else ():
-        losses = [run[split] for run in whole]
-        deviation = f"{statistics.stdev(losses):.4f}" if len(losses) > 1 else "-"
-        row += f"{statistics.mean(losses):>9.4f} {deviation:>6}"
-    return row
+def sweep_table(variants: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
+    """Write a line for each variant: its runs, then mean and standard deviation for each split.
+
+    Runs that diverged are left out of the numbers, and named below.
+    """
+    width = max(28, *map(len, variants))
+    yield f"{'mean and standard deviation':{width}}{'runs':>5}{'train':>16}{'dev':>16}{'test':>16}"
+    for variant in variants:
+        whole = [r.losses for r in results if r.variant == variant and r.failure is None]
+        line = f"{variant:{width}}{len(whole):>5}"
+        for split in ("train", "dev", "test") if whole else ():
+            losses = [run[split] for run in whole]
+            deviation = f"{statistics.stdev(losses):.4f}" if len(losses) > 1 else "-"
+            line += f"{statistics.mean(losses):>9.4f} {deviation:>6}"
+        yield line
+    for result in results:
+        if result.failure is not None:
+            yield f"{result.variant}, seed {result.seed}: {result.failure}"
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -179,13 +183,18 @@ def _bench(options: argparse.Namespace) -> int:
             f"--record needs a folder that exists, got {options.record}: make it first"
         )
     speed = bench(load_dataset(), rounds=options.rounds, seconds=options.seconds)
-    print(
-        f"{'the batch-norm net, one hidden layer':<36}{'steps/s':>10}{'ratio':>8}  loss differs by"
-    )
-    for timing in speed.timings:
-        print(
-            f"{timing.method:<36}{timing.rate:>10,.0f}{timing.ratio:>8.1f}  {timing.difference:.1e}"
-        )
+    for line in bench_table(speed.timings):
+        print(line)
     if options.record is not None:
         speed.write(options.record)
     return 0
+
+
+def bench_table(timings: Sequence[Timing]) -> Iterator[str]:
+    """Write a line for each way to train: steps per second, ratio to the first, largest error."""
+    net = "the batch-norm net, one hidden layer"
+    yield f"{net:<36}{'steps/s':>10}{'ratio':>8}  loss differs by"
+    for timing in timings:
+        yield (
+            f"{timing.method:<36}{timing.rate:>10,.0f}{timing.ratio:>8.1f}  {timing.difference:.1e}"
+        )

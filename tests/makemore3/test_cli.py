@@ -6,6 +6,8 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ import torch
 from makemore3 import cli
 from makemore3.data import Dataset, Split, Vocabulary, build_split, load_dataset
 from makemore3.keep import train_resumably
+from makemore3.lab.bench import Timing
 from makemore3.lab.published import PUBLISHED
 from makemore3.lab.reproduce import compare
 from makemore3.layers import ReLU
@@ -194,6 +197,48 @@ def test_reproduce_fails_when_a_number_is_not_met(
     out = capsys.readouterr().out
     assert "32,034      32,033   4 of 5         0  NOT MET: 1 off\n" in out
     assert "4 of 5 within their tolerance" in out
+
+
+def result(variant: str, seed: int, *losses: float, failure: str | None = None) -> Any:
+    by_split = dict(zip(("train", "dev", "test"), losses, strict=bool(losses)))
+    return SimpleNamespace(variant=variant, seed=seed, losses=by_split, failure=failure)
+
+
+def test_the_sweeps_table_puts_each_number_into_its_column() -> None:
+    results = [
+        result("kaiming", 1, 2.1, 2.3, 2.6),
+        result("batch-norm", 1, 1.5, 1.7, 1.9),
+        result("kaiming", 2, 2.2, 2.5, 2.9),
+        result("tanh-fixed", 7, failure="the loss is nan at step 7"),
+        result("kaiming", 3, failure="the loss is inf at step 9"),
+    ]
+    assert list(cli.sweep_table(["batch-norm", "kaiming", "tanh-fixed"], results)) == [
+        "mean and standard deviation  runs           train             dev            test",
+        "batch-norm                      1   1.5000      -   1.7000      -   1.9000      -",
+        "kaiming                         2   2.1500 0.0707   2.4000 0.1414   2.7500 0.2121",
+        "tanh-fixed                      0",
+        "tanh-fixed, seed 7: the loss is nan at step 7",
+        "kaiming, seed 3: the loss is inf at step 9",
+    ]
+
+
+def test_the_sweeps_table_makes_room_for_a_long_name() -> None:
+    name = "a-variant-with-forty-characters-in-a-row"
+    head, line = cli.sweep_table([name], [result(name, 1, 1.0, 2.0, 3.0)])
+    assert line.startswith(f"{name}    1   1.0000")
+    assert len(head) == len(line)
+
+
+def test_the_benchmarks_table_puts_each_number_into_its_column() -> None:
+    timings = [
+        Timing(method="the notebook's loop", rate=1234.5, ratio=1.0, difference=0.0),
+        Timing(method="compiled, 2 threads", rate=98765.4, ratio=80.04, difference=2.5e-7),
+    ]
+    assert list(cli.bench_table(timings)) == [
+        "the batch-norm net, one hidden layer   steps/s   ratio  loss differs by",
+        "the notebook's loop                      1,234     1.0  0.0e+00",
+        "compiled, 2 threads                     98,765    80.0  2.5e-07",
+    ]
 
 
 def test_python_m_makemore3_runs_the_commands(
