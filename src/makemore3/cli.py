@@ -158,7 +158,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def sweep_table(variants: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
-    """Write a line for each variant: its runs, then mean and standard deviation for each split.
+    """Yield a line for each variant: its number of runs, mean and deviation for each split.
 
     Runs that diverged are left out of the numbers, and named below.
     """
@@ -191,7 +191,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def bench_table(timings: Sequence[Timing]) -> Iterator[str]:
-    """Write a line for each way to train: steps per second, ratio to the first, largest error."""
+    """Yield a line for each way to train: steps per second, ratio to the first, largest error."""
     net = "the batch-norm net, one hidden layer"
     yield f"{net:<36}{'steps/s':>10}{'ratio':>8}  loss differs by"
     for timing in timings:

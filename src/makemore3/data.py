@@ -33,7 +33,7 @@ END = "."
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the web that is used only if its bytes have the expected digest."""
+    """A file to download, which is used only if its SHA-256 is the expected one."""
 
     url: str
     size: int
@@ -143,7 +143,7 @@ def _built_in(because: BaseException) -> Names:
 
 
 def _retrieve(remote: RemoteFile, cache_dir: Path, patience: float) -> bytes:
-    """Return the content of the cache's copy; what is missing or damaged there is downloaded."""
+    """Return the content of the copy in the cache, downloading it if it is missing or damaged."""
 
     def retrieve(folder: Path) -> bytes:
         download = pooch.HTTPDownloader(
@@ -173,7 +173,7 @@ def _retrieve(remote: RemoteFile, cache_dir: Path, patience: float) -> bytes:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Find the first of a chain of errors: the system's own words are the shortest."""
+    """Return the error at the root of a chain, which has the system's own short words."""
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = cause
     return error
@@ -203,7 +203,7 @@ def _short(text: str) -> str:
 
 @cache
 def _say(message: str) -> None:
-    """Print a message to stderr the first time that it comes up in this process."""
+    """Print a message to stderr, each message once in a process."""
     print(f"makemore3: {message}", file=sys.stderr)
 
 
@@ -262,7 +262,7 @@ class Split:
 
 
 def build_split(words: Iterable[str], vocabulary: Vocabulary, *, block_size: int = 3) -> Split:
-    """Turn each name into one example a character, its end token included.
+    """Turn each name into examples, one for each character and one for the end token.
 
     Raises:
         ValueError: If there are no words, a word has characters outside the vocabulary, or

@@ -1,4 +1,4 @@
-"""Batch norm folded away: with fixed statistics it is a factor and a shift of its neighbour."""
+"""Fold batch norm into a neighbouring layer: with fixed statistics it only scales and shifts."""
 
 import copy
 from collections import Counter
@@ -21,11 +21,11 @@ FOLDS_INTO: dict[tuple[type[nn.Module], ...], tuple[type[nn.Module], ...]] = {
     (nn.Conv2d,): (nn.BatchNorm2d,),
     (nn.Conv3d,): (nn.BatchNorm3d,),
 }
-"""Layers, and the batch norms that take each of their outputs for a feature."""
+"""Kinds of layers, and the batch norms whose features are the outputs of such a layer."""
 
 
 class _Slot(NamedTuple):
-    """A place in a Sequential; `name` is that of its layer in the whole model."""
+    """A layer's place in a Sequential; `name` is the layer's name in the whole model."""
 
     parent: nn.Sequential
     key: str
@@ -40,7 +40,7 @@ class _Slot(NamedTuple):
 
 
 def fold_batchnorm(model: nn.Module) -> nn.Module:
-    """Copy a model, and make each batch norm of the copy a part of the layer next to it.
+    """Copy a model, and fold each batch norm of the copy into the layer next to it.
 
     With running statistics a batch norm is `scale * x + shift` for each feature, where
     `scale = gamma / sqrt(running_var + eps)` and `shift = beta - scale * running_mean`. It folds
@@ -48,9 +48,9 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
     it. (Not into a convolution after it: its zero padding would miss the shift.) That layer gets a
     bias if it has none. The products are formed in float64 and rounded once.
 
-    What follows what is known inside `Sequential`, nested ones too; any other module may contain
-    some. The remaining layers keep their names, and the model itself stays as it is. The copy is in
-    `eval` mode: only there do the two agree.
+    Only in a `Sequential`, nested ones included, is it known which layer follows which; batch norms
+    elsewhere are refused. The other layers keep their names, and the model itself stays as it is.
+    The copy is in `eval` mode, the only mode in which the two agree.
 
     Args:
         model: Any net of this package, or of `torch.nn` with `Linear`, `Conv1d`, `Conv2d`, `Conv3d`
@@ -97,7 +97,7 @@ def fold_batchnorm(model: nn.Module) -> nn.Module:
 
 
 def _chains(module: nn.Module, name: str = "") -> Iterator[list[_Slot]]:
-    """Yield the layers that follow each other, Sequential by Sequential."""
+    """Yield the layers of each outermost Sequential, in the order in which they are called."""
     if _is_sequential(module):
         chain = list(_slots(module, name))
         inside = [(slot.name, slot.layer) for slot in chain]
@@ -121,7 +121,7 @@ def _is_sequential(module: nn.Module | None) -> TypeGuard[nn.Sequential]:
 
 
 def _fold_chain(chain: list[_Slot]) -> list[_Slot]:
-    """Fold each batch norm that has a layer beside it, and return the places that are left."""
+    """Fold the batch norms of a chain of layers where possible, and return the remaining places."""
     kept: list[_Slot] = []
     for slot in chain:
         if kept and _fits(slot.layer, before := kept[-1].layer, axis=-1):
@@ -145,7 +145,7 @@ def _fold_chain(chain: list[_Slot]) -> list[_Slot]:
 
 
 def _fits(norm: Any, layer: nn.Module, *, axis: int) -> bool:
-    """Whether a batch norm goes with a layer, and has the length of an axis of its weight."""
+    """Whether `norm` can fold into `layer`: the right kind, as many features as the weight has."""
     return any(
         isinstance(layer, layers)
         and isinstance(norm, norms)
@@ -155,7 +155,7 @@ def _fits(norm: Any, layer: nn.Module, *, axis: int) -> bool:
 
 
 def _scale_and_shift(slot: _Slot) -> tuple[Tensor, Tensor]:
-    """What a batch norm does to each feature in `eval` mode, in float64."""
+    """Return the factor and the shift of each feature in `eval` mode, in float64."""
     norm = slot.layer
     if norm.running_mean is None or norm.running_var is None:
         raise ValueError(
@@ -172,19 +172,19 @@ def _scale_and_shift(slot: _Slot) -> tuple[Tensor, Tensor]:
 
 
 def _weight(layer: Any) -> Tensor:
-    """The weight in float64, its axis of outputs last, as in the lecture."""
+    """Return the weight in float64 with the axis of outputs last, as in the lecture."""
     weight = _float64(layer.weight)
     return weight if isinstance(layer, Linear) else weight.movedim(0, -1)
 
 
 def _bias(layer: Any) -> Tensor:
-    """The bias in float64; zeros if there is none."""
+    """Return the bias in float64; zeros if there is none."""
     weight = _weight(layer)
     return weight.new_zeros(weight.shape[-1]) if layer.bias is None else _float64(layer.bias)
 
 
 def _replace(slot: _Slot, weight: Tensor, bias: Tensor) -> None:
-    """Put a layer with these numbers into the place, and leave the old one to its other places."""
+    """Put a copy of the layer with these numbers in its place; other uses of the old one stay."""
     layer = copy.deepcopy(slot.layer)
     weight = weight if isinstance(layer, Linear) else weight.movedim(-1, 0)
     for name, value in (("weight", weight), ("bias", bias)):

@@ -27,13 +27,13 @@ LECTURE_SEED = 2147483647
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """How the net starts: the standard deviation of each tensor that is drawn.
+    """How a net is initialised: the standard deviation of each tensor that is drawn.
 
     Args:
         title: What the lecture has just done, in a few words.
         w1_std: Hidden weight; None means Kaiming with tanh's gain, (5/3) / sqrt(30) = 0.304.
         b1_std: Hidden bias; None means that there is none, and no draw for it.
-        w2_std: Output weight; the smaller, the less sure the net is of its first guess.
+        w2_std: Output weight; the smaller, the closer the first guess is to uniform.
         b2_std: Output bias.
         batch_norm: Whether a batch norm stands between hidden weight and tanh.
     """
@@ -82,10 +82,10 @@ def mlp(
 
     Args:
         stage: One of `STAGES`, or your own.
-        vocab_size: Characters, and logits.
-        block_size: Characters of context.
-        n_embd: Numbers per character.
-        n_hidden: Hidden units.
+        vocab_size: Number of characters, which is also that of logits.
+        block_size: Number of characters in a context.
+        n_embd: Numbers in the embedding of a character.
+        n_hidden: Number of hidden units.
         generator: Source of the random numbers.
 
     Raises:
@@ -138,22 +138,23 @@ def deep_mlp(
     """Build the deep net: embedding, flatten, linear and tanh in turn, and a last linear layer.
 
     The embedding is drawn first, then the weights in order; the biases are 0 and take no draw.
-    So that the first guess is not sure of itself, the last weight is scaled by 0.1, or with batch
-    norm the last `gamma`. The layers are called `embedding`, `flatten`, `linear1`, `norm1`,
+    The last weight, or with batch norm the last `gamma`, is scaled by 0.1, so that all characters
+    start about equally likely. The layers are called `embedding`, `flatten`, `linear1`, `norm1`,
     `tanh1` and so on; another nonlinearity than `Tanh` gives its layers its own name.
 
     Args:
         gain: Factor of the weights; without batch norm, of all but the last.
-        n_linear: Linear layers.
-        nonlinearity: Makes what follows each linear layer but the last; None: nothing does.
+        n_linear: Number of linear layers.
+        nonlinearity: Class of the layer after each linear layer but the last; None for no such
+            layers.
         fan_in_scaling: Whether the weights are divided by the root of their fan-in.
         batch_norm: Whether each linear layer has a batch norm, `"before"` the nonlinearity or
-            `"after"` it; the last layer, which has none, has its batch norm in both cases.
-            A linear layer directly before a batch norm has no bias.
-        vocab_size: Characters, and logits.
-        block_size: Characters of context.
-        n_embd: Numbers per character.
-        n_hidden: Units of each hidden layer.
+            `"after"` it. The last linear layer, which no nonlinearity follows, has one in both
+            cases. A linear layer directly before a batch norm has no bias.
+        vocab_size: Number of characters, which is also that of logits.
+        block_size: Number of characters in a context.
+        n_embd: Numbers in the embedding of a character.
+        n_hidden: Number of units in each hidden layer.
         generator: Source of the random numbers.
 
     Raises:
@@ -214,8 +215,8 @@ class NetSpec:
 
     Args:
         function: `"mlp"` or `"deep_mlp"`.
-        arguments: What the function is called with besides `generator`; what is not named has the
-            function's default. A stage may be given by its key in `STAGES`.
+        arguments: Arguments of the function, without `generator`; those left out have the
+            function's defaults. A stage may be given by its key in `STAGES`.
 
     Raises:
         ValueError: If there is no such function.
@@ -287,13 +288,13 @@ _BUILDERS: dict[str, Callable[..., Sequential]] = {"mlp": mlp, "deep_mlp": deep_
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Count the numbers that training adjusts; running statistics are not among them."""
+    """Count the trainable numbers of a model; running statistics are not among them."""
     return sum(p.numel() for p in model.parameters())
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every layer into `eval` mode and keep no gradients; afterwards all is as before."""
+    """Put every layer into `eval` mode, without gradients; afterwards restore each one's mode."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:

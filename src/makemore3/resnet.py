@@ -11,11 +11,11 @@ from makemore3.layers import check_sizes
 __all__ = ["Bottleneck", "ResNet50"]
 
 EXPANSION = 4
-"""A bottleneck puts out this many times the channels that it is narrow."""
+"""Output channels of a bottleneck, as a multiple of its width."""
 
 
 class Bottleneck(nn.Module):
-    """Three times convolution and norm, with a shortcut around all three.
+    """Three convolutions, each with a batch norm, and a shortcut around them.
 
     The 1x1 convolution makes the image narrow (few channels), the 3x3 one works on it, the second
     1x1 one makes it wide again. A ReLU follows each of the first two norms, the third ReLU comes
@@ -87,7 +87,7 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Go through the body, add what came in, cut off what is negative."""
+        """Apply the body, add the shortcut, apply ReLU."""
         _check_images("Bottleneck", x, self.in_channels)
         y = self.body(x)  # (N, 4 * width, H / stride, W / stride)
         if self.shortcut is not None:
@@ -111,8 +111,8 @@ class ResNet50(nn.Module):
             `(N, 3, H, W)`, or has a single value per channel in training.
 
     Shape:
-        `(N, 3, H, W)` in, logits `(N, num_classes)` out; the stages put out 256, 512, 1024 and
-        2048 channels at 1/4, 1/8, 1/16 and 1/32 of height and width.
+        `(N, 3, H, W)` in, logits `(N, num_classes)` out; the outputs of the stages have 256,
+        512, 1024 and 2048 channels at 1/4, 1/8, 1/16 and 1/32 of height and width.
 
     Source:
         He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385), table 1;
@@ -187,7 +187,7 @@ def _convolution(
     bias: bool,
     generator: torch.Generator,
 ) -> nn.Conv2d:
-    """A convolution that keeps the size of the image, up to the stride."""
+    """Return a convolution that keeps height and width, or divides them by the stride."""
     conv = nn.Conv2d(
         in_channels,
         out_channels,

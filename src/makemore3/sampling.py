@@ -1,4 +1,4 @@
-"""Names out of a trained model."""
+"""Sample names from a trained model."""
 
 import torch
 import torch.nn.functional as F
@@ -20,14 +20,15 @@ def sample_names(
     max_length: int = 100,
     generator: torch.Generator,
 ) -> list[str]:
-    """Write names, one character after another, until the end token is drawn.
+    """Sample names, each character by character until the end token is drawn.
 
     Args:
         model: From `(1, block_size)` indices to `(1, vocab_size)` logits.
         vocabulary: The model's characters.
-        count: Names to write.
+        count: How many names.
         block_size: Characters of context the model was made for.
-        max_length: A name is cut off here, for an untrained model may never draw the end.
+        max_length: Characters after which a name is cut off; an untrained model may never draw
+            the end token.
         generator: Source of the random numbers.
 
     Raises:

@@ -15,7 +15,7 @@ from makemore3.models import evaluating
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """The lecture's settings, unless told otherwise.
+    """Steps, batch size and learning rate; the defaults are the lecture's.
 
     Args:
         max_steps: Steps of the whole run.
@@ -52,7 +52,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class History:
-    """What training saw.
+    """The losses of a training run.
 
     Args:
         losses: The batch's loss before each step's update, in nats per character.
@@ -93,7 +93,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class StepInfo:
-    """One step of training, as a callback sees it: updated, the gradients still there.
+    """One step of training, as a callback sees it: after the update, with its gradients.
 
     Args:
         step: Number of the step, from 0.
@@ -116,7 +116,7 @@ def steps(
     generator: torch.Generator,
     first: int = 0,
 ) -> Iterator[StepInfo]:
-    """Train a model in place, one step for each item that is asked for.
+    """Train a model in place, step by step: asking for the next item takes the next step.
 
     Args:
         model: From `(N, block_size)` indices to `(N, vocab_size)` logits.
@@ -213,7 +213,7 @@ def train(
 def progress_bar(
     steps: Iterable[StepInfo], config: TrainConfig, *, first: int = 0, shown: bool | None = None
 ) -> Iterable[StepInfo]:
-    """Return the same steps, counted by a bar on stderr.
+    """Show a progress bar on stderr while the steps are taken.
 
     Args:
         steps: What `steps` yields.

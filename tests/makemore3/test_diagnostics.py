@@ -233,9 +233,7 @@ def test_threshold_outside_0_to_1_is_refused(x, threshold):
 
 
 def test_empty_input_is_refused():
-    with pytest.raises(
-        ValueError, match=r"layer '0' put out shape \(0, 5\): pass at least one row"
-    ):
+    with pytest.raises(ValueError, match=r"from layer '0', got shape \(0, 5\): pass at least"):
         activation_stats(net(), torch.zeros(0, 4))
 
 
@@ -303,7 +301,7 @@ def test_layers_without_gradients_are_left_out_or_refused_if_asked_for(x):
     with record_gradients(model) as gradients:
         model(x)
     assert list(gradients) == ["1"]
-    message = "expected a gradient for what layer '1' puts out, but none is kept"
+    message = "expected a gradient for the output of layer '1', but none is kept"
     with (
         pytest.raises(RuntimeError, match=message),
         record_gradients(model, "1"),

@@ -1,4 +1,4 @@
-"""Watching a model's layers through forward hooks, which are gone afterwards."""
+"""Watch the layers of a model through forward hooks, which are removed afterwards."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 @contextmanager
 def record_activations(model: nn.Module, layers: Layers = None) -> Iterator[dict[str, Tensor]]:
-    """Record what layers put out while the model runs.
+    """Record the outputs of layers during forward passes.
 
     Yields a dictionary from layer name to a detached copy of its output. It holds the model's
-    latest run; a layer called several times in it has the entries `name`, `name (2)` and so on.
+    latest forward pass; a layer called several times in it has the entries `name`, `name (2)` and
+    so on.
 
     Args:
         model: The network to watch. Only modules can be watched, not calls such as `F.relu`.
@@ -29,8 +30,8 @@ def record_activations(model: nn.Module, layers: Layers = None) -> Iterator[dict
 
     Raises:
         ValueError: If the model has no such layer.
-        TypeError: When a layer that was asked for puts out something else than a tensor. Where
-            all are recorded, such a layer is left out.
+        TypeError: When a layer that was asked for returns something other than a tensor. Where all
+            layers are recorded, it is left out.
 
     Source:
         Lecture [13:46](https://youtu.be/P6sfmUTpUmc?t=826).
@@ -41,11 +42,11 @@ def record_activations(model: nn.Module, layers: Layers = None) -> Iterator[dict
 
 @contextmanager
 def record_gradients(model: nn.Module, layers: Layers = None) -> Iterator[dict[str, Tensor]]:
-    """Record the gradient of the loss with respect to what layers put out.
+    """Record the gradient of the loss with respect to the outputs of layers.
 
     Yields a dictionary from layer name to gradient, in the order in which the layers ran. An entry
-    is NaN until `backward` has reached the layer, and stays so if it never does. Names and runs
-    are those of `record_activations`.
+    is NaN until `backward` has reached the layer, and stays so if it never does. For names, and
+    for a second forward pass, see `record_activations`.
 
     Args:
         model: The network to watch, while it runs and `backward` is called.
@@ -53,9 +54,9 @@ def record_gradients(model: nn.Module, layers: Layers = None) -> Iterator[dict[s
 
     Raises:
         ValueError: If the model has no such layer.
-        TypeError: When a layer that was asked for puts out something else than a tensor.
-        RuntimeError: When a layer that was asked for puts out something without a gradient. Where
-            all are recorded, such a layer is left out.
+        TypeError: When a layer that was asked for returns something other than a tensor.
+        RuntimeError: When no gradient is kept for the output of a layer that was asked for. Where
+            all layers are recorded, it is left out.
 
     Source:
         Lecture [1:30:55](https://youtu.be/P6sfmUTpUmc?t=5455).
@@ -66,7 +67,7 @@ def record_gradients(model: nn.Module, layers: Layers = None) -> Iterator[dict[s
             if layers is None:
                 return None
             raise RuntimeError(
-                f"expected a gradient for what layer {name!r} puts out, but none is kept: run the "
+                f"expected a gradient for the output of layer {name!r}, but none is kept: run the "
                 "model outside of torch.no_grad, on parameters that require gradients"
             )
         gradient = torch.full_like(h, math.nan, requires_grad=False)
@@ -85,7 +86,7 @@ def record_gradients(model: nn.Module, layers: Layers = None) -> Iterator[dict[s
 def _watch(
     model: nn.Module, layers: Layers, look: Callable[[str, nn.Module, Any, Tensor], T | None]
 ) -> Iterator[dict[str, T]]:
-    """Call `look(name, layer, first input, output)` for each layer; keep it, unless it is None."""
+    """Keep what `look(name, layer, first input, output)` returns for each layer, unless None."""
     seen: dict[str, T] = {}
 
     def forget(module: nn.Module, inputs: tuple[Any, ...]) -> None:

@@ -33,7 +33,7 @@ def saturation(h: Tensor, *, threshold: float = 0.99) -> SaturationReport:
     """Find the activations of a tanh layer that lie in its flat tails.
 
     Args:
-        h: What the layer puts out.
+        h: The output of the layer.
         threshold: An entry is saturated if its magnitude is above it; its local gradient is then
             below `1 - threshold**2`.
 
@@ -51,7 +51,7 @@ def saturation(h: Tensor, *, threshold: float = 0.99) -> SaturationReport:
     _check_rows("saturation", h)
     if not h.abs().max() <= 1:
         raise ValueError(
-            f"saturation expects what tanh puts out, from -1 to 1, got values from {h.min():.4g} "
+            f"saturation expects outputs of tanh, from -1 to 1, got values from {h.min():.4g} "
             f"to {h.max():.4g}: pass h, not the pre-activations"
         )
     return SaturationReport(h.detach().abs() > threshold, threshold)
@@ -96,7 +96,7 @@ def local_gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 def dead_units(
     function: Callable[[Tensor], Tensor], x: Tensor, *, tolerance: float = 1e-3
 ) -> Tensor:
-    """Find the units whose local gradient is (nearly) zero for every row: nothing teaches them.
+    """Find the units that cannot learn: their local gradient is (nearly) zero in every row.
 
     A dead tanh or sigmoid is saturated in every row, a dead ReLU active in none; a leaky ReLU
     cannot die.

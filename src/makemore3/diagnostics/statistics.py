@@ -20,9 +20,9 @@ class ActivationStats:
     shape: tuple[int, ...]
     mean: float
     std: float
-    """With N - 1, like `Tensor.std`."""
+    """Standard deviation, divided by N - 1 as in `Tensor.std`."""
     saturated: float
-    """Share of entries with |h| above the threshold, from 0 to 1; it speaks of tanh layers."""
+    """Share of entries with |h| above the threshold, from 0 to 1; meant for tanh layers."""
     dead: int | None
     """Number of dead units, see `dead_units`; `None` for layers that are not elementwise."""
 
@@ -30,9 +30,9 @@ class ActivationStats:
 def activation_stats(
     model: nn.Module, x: Tensor, *, layers: Layers = None, threshold: float = 0.97
 ) -> list[ActivationStats]:
-    """Run the model once, in the mode it is in, and summarise what its layers put out.
+    """Run the model forwards once, in the mode it is in, and summarise the outputs of its layers.
 
-    Nothing stays behind: running statistics and torch's global random numbers are as before.
+    Running statistics and torch's global random numbers are as before.
 
     Args:
         model: The network.
@@ -41,9 +41,9 @@ def activation_stats(
         threshold: An entry counts as saturated if its magnitude is above it.
 
     Raises:
-        ValueError: If the threshold is not between 0 and 1, the model has no such layer, or a layer
-            puts out nothing.
-        TypeError: If a layer that was asked for puts out something else than a tensor.
+        ValueError: If the threshold is not between 0 and 1, the model has no such layer, or the
+            output of a layer is empty.
+        TypeError: If a layer that was asked for returns something other than a tensor.
 
     Source:
         Lecture [1:26:51](https://youtu.be/P6sfmUTpUmc?t=5211), with its threshold of 0.97.
@@ -53,7 +53,8 @@ def activation_stats(
     def summarise(name: str, layer: nn.Module, x: object, h: Tensor) -> ActivationStats:
         if h.numel() == 0:
             raise ValueError(
-                f"layer {name!r} put out shape {tuple(h.shape)}: pass at least one row"
+                f"expected output from layer {name!r}, got shape {tuple(h.shape)}: "
+                "pass at least one row"
             )
         values = h.float()
         return ActivationStats(
@@ -80,7 +81,7 @@ class GradientStats:
     shape: tuple[int, ...]
     mean: float
     std: float
-    """With N - 1, like `Tensor.std`."""
+    """Standard deviation, divided by N - 1 as in `Tensor.std`."""
 
 
 def gradient_stats(
@@ -93,8 +94,8 @@ def gradient_stats(
 ) -> list[GradientStats]:
     """Run the model forwards and backwards once, and summarise the gradients of layer outputs.
 
-    Nothing stays behind: parameters keep the gradients they had, running statistics and torch's
-    global random numbers are as before.
+    Parameters keep the gradients they had; running statistics and torch's global random numbers
+    are as before.
 
     Args:
         model: The network, in the mode it is in.
@@ -105,7 +106,7 @@ def gradient_stats(
 
     Raises:
         ValueError: If the model has no such layer.
-        TypeError: If a layer that was asked for puts out something else than a tensor.
+        TypeError: If a layer that was asked for returns something other than a tensor.
         RuntimeError: If no gradient arrives at a layer.
 
     Source:
@@ -135,7 +136,7 @@ def gradient_stats(
 
 @dataclass(frozen=True)
 class ParameterStats:
-    """One parameter and its gradient in a few numbers; standard deviations are with N - 1."""
+    """One parameter and its gradient in a few numbers; standard deviations divide by N - 1."""
 
     name: str
     shape: tuple[int, ...]
@@ -155,8 +156,8 @@ def parameter_stats(model: nn.Module, *, min_ndim: int = 2) -> list[ParameterSta
 
     Args:
         model: The network, after `backward`; training leaves the gradients of its last step.
-        min_ndim: Axes that a parameter has at the least; 2 leaves out biases, gains and the
-            like, as the lecture does, 1 takes them in.
+        min_ndim: The fewest axes of a parameter to be included; 2 leaves out biases, gains and
+            the like, as the lecture does, 1 includes them.
 
     Raises:
         ValueError: If there is no such parameter.

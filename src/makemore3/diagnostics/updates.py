@@ -8,7 +8,7 @@ from makemore3.diagnostics.statistics import _with_gradients
 
 
 class Step(Protocol):
-    """What `UpdateRatios` needs to know of a step of training, just after its update."""
+    """A step of training just after its update, such as `training.StepInfo`."""
 
     @property
     def model(self) -> nn.Module:
@@ -29,7 +29,8 @@ class UpdateRatios:
     its size. A parameter without change has -inf.
 
     Args:
-        min_ndim: Axes that a parameter has at the least; 2 leaves out biases, gains and the like.
+        min_ndim: The fewest axes of a parameter to be included; 2 leaves out biases, gains and
+            the like.
 
     Source:
         Lecture [1:40:35](https://youtu.be/P6sfmUTpUmc?t=6035), the rule of thumb of -3

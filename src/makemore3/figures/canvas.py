@@ -131,7 +131,7 @@ def label_x_of_all(figure: Figure, label: str) -> None:
 
 
 def log_spaced_bins(steps: int, per_decade: int = 20) -> list[slice]:
-    """Part the steps into runs of equal length on a logarithmic axis, one step at the least."""
+    """Divide the steps into stretches, each of a step or more, of equal length on a log axis."""
     count = math.ceil(per_decade * math.log10(steps + 1)) + 1
     edges = np.unique(np.geomspace(1, steps + 1, count).round().astype(int)) - 1
     return [slice(start, stop) for start, stop in pairwise(edges)]

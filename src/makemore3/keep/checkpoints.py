@@ -158,7 +158,7 @@ _ANOTHER_NAME = "give another file name to start from the first step"
 
 
 def _what_else(raw: bytes) -> str:
-    """Say what a whole archive is that torch does not read as plain tensors, and what to do."""
+    """Describe an undamaged archive that torch cannot read as plain tensors, and say what to do."""
     try:
         kinds = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(raw))
     except Exception:  # not a pickle inside
@@ -174,7 +174,7 @@ def _what_else(raw: bytes) -> str:
 
 
 def _what_else_with(content: object) -> str:
-    """Say what the content of a torch file is, and what to do."""
+    """Describe the content of a torch file that is no checkpoint, and say what to do."""
     if isinstance(content, dict) and isinstance(written := content.get("format"), str):
         return (
             f"has the format {written[:40]!r}, expected {_FORMAT!r}: read it with the version of "

@@ -1,4 +1,4 @@
-"""Which run is it? What decides the numbers of a run, written down or as a digest."""
+"""The identity of a run: what decides its numbers, written out or as a digest."""
 
 import ast
 import hashlib
@@ -99,7 +99,7 @@ def run_key(
 
 
 def _structure(model: nn.Module) -> list[object] | None:
-    """The layers with their settings, and which tensors are trained or shared; None if unclear."""
+    """Return layers, settings, and which tensors are trained or shared; None if unclear."""
     if _has_hooks(torch_module):
         return None
     first: dict[int, str] = {}  # where an object that stands in several places stands first
@@ -128,7 +128,7 @@ def _has_hooks(place: object) -> bool:
 
 
 def _sources(model: nn.Module) -> list[tuple[str, str]] | None:
-    """Names of our modules that take part, and digests of their sources; None if unclear."""
+    """Return name and source digest of each module of ours that takes part; None if unclear."""
     waiting = {"makemore3.training", __name__}
     for kind in {type(layer) for layer in model.modules()} - {nn.Sequential}:
         if not kind.__module__.startswith(f"{_PACKAGE}."):
@@ -164,7 +164,7 @@ def _imports(source: bytes) -> tuple[str, ...]:
 
 
 def _runs_its_source(name: str, source: bytes) -> bool:
-    """Whether the functions in memory are those of the file: not exchanged, the file not edited."""
+    """Whether the functions in memory are those of the file, neither exchanged nor edited since."""
     written = _written(source, str(sys.modules[name].__file__))
     return all(
         function.__code__ in written.get(called, ()) for called, function in _functions(name)

@@ -1,4 +1,4 @@
-"""Long runs that are done once, and then read back."""
+"""Long training runs that are done once, and afterwards read back."""
 
 import functools
 import os
@@ -25,7 +25,7 @@ Train = Callable[..., History]
 
 
 def kept(train: Train, folder: Path, *, least_steps: int = LONG) -> Train:
-    """Return a function that does what `train` does, but a long run only once.
+    """Return a function that does what `train` does, but does a long run only once.
 
     The state before the last step is kept in `folder`. The same run again continues from there,
     so that all that training leaves behind, the gradients too, is as if it had been repeated, to
@@ -89,7 +89,7 @@ def _read_back(
     config: TrainConfig,
     generator: torch.Generator,
 ) -> History | None:
-    """Do the last step of a run that is kept; None, with nothing changed, if there is none."""
+    """Restore a kept run and do its last step; None, with nothing changed, if there is none."""
     try:
         found = load_checkpoint(path)
     except (CheckpointError, OSError):

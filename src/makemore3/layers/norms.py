@@ -86,7 +86,7 @@ class BatchNorm1d(nn.Module):
         return self.gamma * x_hat + self.beta
 
     def _batch_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch's mean and variance, having moved the running ones towards them."""
+        """Return the batch's mean and variance, and move the running ones towards them."""
         if x.shape[0] < 2:
             raise ValueError(
                 f"BatchNorm1d needs at least 2 rows in training, got x of shape {tuple(x.shape)}: "
