@@ -72,9 +72,10 @@ def run_key(
 ) -> str | None:
     """Return a digest of all that decides the numbers of a run, our own source code included.
 
-    None if that cannot be told: for a net with hooks, with layers from elsewhere than this
-    package, with attributes that are no plain values, or where a function in memory is not the
-    one that its source file holds, for example because it was exchanged.
+    Comments and docstrings of the source do not count. None if that cannot be told: for a net with
+    hooks, with layers from elsewhere than this package, with attributes that are no plain values,
+    or where a function in memory is not the one that its source file holds, for example because it
+    was exchanged.
 
     Args:
         model: The net before the first step.
@@ -140,7 +141,7 @@ def _sources(model: nn.Module) -> list[tuple[str, str]] | None:
         source = _source(name)
         if not _runs_its_source(name, source):
             return None
-        sources[name] = hashlib.sha256(source).hexdigest()
+        sources[name] = _statements(source)
         waiting |= set(_imports(source)) - sources.keys()
     return sorted(sources.items())
 
@@ -148,6 +149,19 @@ def _sources(model: nn.Module) -> list[tuple[str, str]] | None:
 @cache
 def _source(name: str) -> bytes:
     return Path(sys.modules[name].__file__ or "").read_bytes()
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """Leave out docstrings."""
+        return None if isinstance(node.value, ast.Constant) else node
+
+
+@cache
+def _statements(source: bytes) -> str:
+    """Digest a source file without comments and docstrings, which decide no number."""
+    tree = _WithoutTexts().visit(ast.parse(source))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
 @cache

@@ -404,7 +404,9 @@ def test_a_change_of_our_source_makes_another_run(tmp_path: Path) -> None:
     first = last_loss()
     assert (last_loss(), len(list(folder.iterdir()))) == (first, 1)
     edit("sampling.py", "[0] * block_size", "[1] * block_size")
-    assert (last_loss(), len(list(folder.iterdir()))) == (first, 1), "it takes no part"
+    edit("layers/nonlinearities.py", "Nonlinearities.", "Functions of one number.")
+    edit("training.py", "# forward pass", "# forwards")
+    assert (last_loss(), len(list(folder.iterdir()))) == (first, 1), "these decide no number"
     edit("layers/nonlinearities.py", "torch.tanh(x)", "torch.tanh(2 * x)")
     assert (second := last_loss()) != first
     edit(
