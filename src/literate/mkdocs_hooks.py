@@ -26,6 +26,7 @@ import nbformat
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.pages import Page as SitePage
 
+from literate import search
 from literate.notebook import from_page
 from literate.page import Page, PageError, read_page
 from literate.store import write_whole
@@ -84,6 +85,7 @@ def on_post_build(config: MkDocsConfig) -> None:
     root = urlsplit(config.site_url or "/").path
     for path, page in pages.items():
         write_whole(path, inline_stylesheets(page, path, site, root).encode())
+    search.index(site)
 
 
 def stamped(text: str, repository: str) -> str:
