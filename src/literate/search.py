@@ -48,6 +48,7 @@ _POWER_OF_TEN = re.compile(r"\b(?:10\^\{?([-−]?\d+)\}?|1e([-−+]?\d+))")
 _MATHS = re.compile(r"<math\b.*?</math>", re.DOTALL)
 _HEADINGS = ("h1", "h2", "h3")
 _VOID = {"br", "hr", "img", "input", "wbr", "source", "col"}
+_PROGRAM = ("pagefind", "--silent")
 _UNUSED = ("pagefind-*ui*", "pagefind-highlight.js", "wasm.unknown.pagefind")
 
 
@@ -71,7 +72,11 @@ class Section:
 
 
 def index(site: Path) -> None:
-    """Write the search index of the built site into its folder `search`."""
+    """Write the search index of the built site into its folder `search`, if it has any text.
+
+    Raises:
+        RuntimeError: If Pagefind makes none.
+    """
     found = [
         section
         for path in sorted(site.rglob("index.html"))
@@ -79,6 +84,8 @@ def index(site: Path) -> None:
     ]
     target = site / FOLDER
     shutil.rmtree(target, ignore_errors=True)
+    if not found:
+        return
     _make_pieces(found, target)
     for pattern in _UNUSED:
         for path in target.glob(pattern):
@@ -92,7 +99,7 @@ def sections(page: str, address: str) -> list[Section]:
     _, start, article = page.partition("<article")
     article, _, _ = article.partition("</article>")
     reader = _Reader(address)
-    reader.feed(_MATHS.sub(lambda formula: html.escape(f" {spelt(formula[0])} "), start + article))
+    reader.feed(_MATHS.sub(lambda formula: html.escape(spelt(formula[0])), start + article))
     reader.close()
     return [section for section in reader.sections if section.prose or section.code]
 
@@ -150,7 +157,7 @@ def _make_pieces(found: list[Section], target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, section in enumerate(found):
             Path(folder, f"{number:05}.html").write_text(document(section), encoding="utf-8")
-        command = [sys.executable, "-m", "pagefind", "--silent"]
+        command = [sys.executable, "-m", *_PROGRAM]
         options = {"site": folder, "output-path": target, "include-characters": WORD_CHARACTERS}
         for name, value in options.items():
             command += [f"--{name}", str(value)]
@@ -173,6 +180,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
         if tag in _VOID:
+            self._text.append(" ")
             return
         if self._left_out:
             self._left_out += 1
@@ -275,4 +283,4 @@ def _lowered(base: str, below: str) -> str:
 
 def _grouped(part: str) -> str:
     part = part.strip()
-    return part if re.fullmatch(r"[\w.√⁰-⁹¹²³ⁿ]*", part) else f"({part})"
+    return part if re.fullmatch(r"[\w.√⁰-⁹¹²³ⁿ]*|√\([^()]*\)", part) else f"({part})"

@@ -50,12 +50,12 @@ export const distance = (a, b, limit) => {
   return last[b.length] <= limit ? last[b.length] : Infinity
 }
 
-/** The word itself, if one of the site's begins with it, or else the nearest one, if any is near. */
+/** The word itself, if one of the site's begins with it, or the nearest one, or none if none is near. */
 const spelt = word => {
   const stem = word.replace(/(?<=....)(?:ions?|ings?|e?d|e?s|e?rs?|ly)$/, "")
   if (!/^\p{L}{4,}\d?\p{L}?$/u.test(word) || vocabulary.some(known => known.startsWith(stem))) return word
   const limit = word.length < 10 ? 1 : 2
-  let best = word, nearest = Infinity
+  let best = "", nearest = Infinity
   for (const known of vocabulary) { // the most frequent first
     if (FILLERS.has(known)) continue
     const apart = distance(word, known, limit)
@@ -92,7 +92,7 @@ export const find = async query => {
   const typed = powers(query.toLowerCase()).match(/[^\s,;:!?"“”()[\]=]+?(?=\.\D|\.?$|[\s,;:!?"“”()[\]=])/g) ?? []
   const telling = typed.filter(word => !FILLERS.has(word.replace(/['’].*/, "")))
   const asked = telling.length ? telling : typed
-  const words = asked.map(spelt)
+  const words = asked.map(spelt).filter(Boolean)
   const sections = new Map()
   const answers = await Promise.all(words.map(word => pagefind.search(word)))
   answers.forEach((answer, number) => {
@@ -107,7 +107,7 @@ export const find = async query => {
   const ranked = [...sections.values()].sort((a, b) => b.score * b.has - a.score * a.has)
   return {
     count: ranked.length,
-    instead: words.some((word, i) => word !== asked[i]) ? words.join(" ") : "",
+    instead: words.every(word => asked.includes(word)) ? "" : words.join(" "),
     sections: await Promise.all(ranked.slice(0, SHOWN).map(async ({ hit, found }) => {
       const { meta, content } = await hit.data()
       return { title: meta.title, page: meta.page, address: meta.address ?? "", excerpt: excerpt(content, found) }

@@ -22,7 +22,8 @@
       if (Math.abs(column.scrollTop - place) > column.clientHeight / 3) column.scrollTop = place
     }
   }
-  const crossings = new IntersectionObserver(mark, { rootMargin: "0px 0px -66.6% 0px" })
+  // What has gone past the line stays within: so a jump over many headings is a crossing, too.
+  const crossings = new IntersectionObserver(mark, { rootMargin: "9999999px 0px -66.6% 0px" })
   for (const heading of headings) crossings.observe(heading)
   new IntersectionObserver(mark).observe(document.querySelector(".md-footer-meta")) // the end
 
