@@ -3,8 +3,8 @@
 MkDocs calls the functions named `on_...` (its setting `hooks`). While a page is rendered, whatever
 may scroll sideways is put within reach of the keyboard, and code gets by with fewer elements. After
 the build, each page with code is also written as a notebook, the maths font is cut down to the
-characters that the site's formulas use, and the style sheets are written into the pages: a page
-then shows itself with its first response.
+characters that the site's formulas use, the style sheets are written into the pages, so that a page
+shows itself with its first response, and the search and the player get their tables.
 
 Notebooks begin with the code `extra.notebook_setup` of the configuration, in which the empty
 `REPOSITORY` becomes the address `extra.repository`.
@@ -26,7 +26,7 @@ import nbformat
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.pages import Page as SitePage
 
-from literate import search
+from literate import player, search
 from literate.notebook import from_page
 from literate.page import Page, PageError, read_page
 from literate.store import write_whole
@@ -72,7 +72,7 @@ def on_page_context(
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Finish the notebooks, write the maths font, and the style sheets into the pages."""
+    """Finish the notebooks and pages, and write the maths font, the index and the moments."""
     site = Path(config.site_dir)
     if repository := config.extra.get("repository"):
         for path in sorted(site.rglob("*.ipynb")):
@@ -86,6 +86,7 @@ def on_post_build(config: MkDocsConfig) -> None:
     for path, page in pages.items():
         write_whole(path, inline_stylesheets(page, path, site, root).encode())
     search.index(site)
+    player.write_moments(site, Path(config.docs_dir) / "chapters.toml")
 
 
 def stamped(text: str, repository: str) -> str:

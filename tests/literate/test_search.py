@@ -105,5 +105,5 @@ def test_a_failure_of_the_indexer_is_an_error(
 ) -> None:
     (tmp_path / "index.html").write_text(ARTICLE, encoding="utf-8")
     monkeypatch.setattr("literate.search._PROGRAM", ("pagefind", "--no-such-option"))
-    with pytest.raises(RuntimeError, match="no index of the site: .*no-such-option"):
+    with pytest.raises(RuntimeError, match="no-such-option"):
         index(tmp_path)
