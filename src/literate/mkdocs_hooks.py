@@ -42,12 +42,13 @@ _URL = re.compile(r"url\((?P<quote>[\"']?)(?P<target>(?!#)[^\"':)]+)(?P=quote)\)
 _PLAIN_CODE = re.compile(r'<span class="(?:n|o|p|w)">([^<]*)</span>')
 _TABLE = re.compile(r"<table>(?P<rows>.*?)</table>", re.DOTALL)
 _REPOSITORY = re.compile(r'(REPOSITORY = (?P<quote>\\?"))((?P=quote))')
+_CLONE = re.compile(r'<span class="gp">\$ </span>git clone REPOSITORY\b[^\n]*\n')
 _SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
 
 
-def on_page_content(content: str, **_: object) -> str:
+def on_page_content(content: str, config: MkDocsConfig, **_: object) -> str:
     """Let the keyboard scroll code and tables, and thin out the code (MkDocs event)."""
-    return plain_code(focusable_scrollers(content))
+    return cloned(plain_code(focusable_scrollers(content)), config.extra.get("repository", ""))
 
 
 def on_page_context(
@@ -110,6 +111,13 @@ def plain_code(content: str) -> str:
     They are two thirds of what Pygments wraps, and half of all the elements of a page.
     """
     return _PLAIN_CODE.sub(r"\1", content)
+
+
+def cloned(content: str, repository: str) -> str:
+    """Fill the address in where a command says `git clone REPOSITORY`; without one it goes."""
+    return _CLONE.sub(
+        lambda line: line[0].replace("REPOSITORY", repository) if repository else "", content
+    )
 
 
 def maths_characters(pages: Iterable[str]) -> frozenset[str]:
