@@ -61,8 +61,11 @@ ARROWS = {
         "literate.reading literate.store"
     ),
     "literate.lint": "pytest_codeblocks yaml literate.chapters literate.page literate.store",
+    "literate.search": "literate.store",
+    "literate.player": "literate.chapters literate.store",
     "literate.mkdocs_hooks": (
-        "mkdocs nbformat literate.notebook literate.page literate.store | fontTools"
+        "mkdocs nbformat literate.notebook literate.page literate.player literate.search "
+        "literate.store | fontTools"
     ),
 }
 

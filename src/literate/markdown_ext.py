@@ -223,7 +223,7 @@ def _links(path: Path, state: _State) -> str:
 
 def _chapter_map(state: _State) -> list[str]:
     lecture = read_chapters(state.docs / "chapters.toml")
-    rows = ["| | Chapter | Starts at | To read |", "|--:|:--|:--|--:|"]
+    rows = ["| No. | Chapter | Starts at | To read |", "|--:|:--|:--|--:|"]
     before = ""
     for chapter in lecture.chapters:
         file = chapter.page.partition("#")[0]

@@ -3,8 +3,8 @@
 MkDocs calls the functions named `on_...` (its setting `hooks`). While a page is rendered, whatever
 may scroll sideways is put within reach of the keyboard, and code gets by with fewer elements. After
 the build, each page with code is also written as a notebook, the maths font is cut down to the
-characters that the site's formulas use, and the style sheets are written into the pages: a page
-then shows itself with its first response.
+characters that the site's formulas use, the style sheets are written into the pages, so that a page
+shows itself with its first response, and the search and the player get their tables.
 
 Notebooks begin with the code `extra.notebook_setup` of the configuration, in which the empty
 `REPOSITORY` becomes the address `extra.repository`.
@@ -26,6 +26,7 @@ import nbformat
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.pages import Page as SitePage
 
+from literate import player, search
 from literate.notebook import from_page
 from literate.page import Page, PageError, read_page
 from literate.store import write_whole
@@ -41,12 +42,13 @@ _URL = re.compile(r"url\((?P<quote>[\"']?)(?P<target>(?!#)[^\"':)]+)(?P=quote)\)
 _PLAIN_CODE = re.compile(r'<span class="(?:n|o|p|w)">([^<]*)</span>')
 _TABLE = re.compile(r"<table>(?P<rows>.*?)</table>", re.DOTALL)
 _REPOSITORY = re.compile(r'(REPOSITORY = (?P<quote>\\?"))((?P=quote))')
+_CLONE = re.compile(r'<span class="gp">\$ </span>git clone REPOSITORY\b[^\n]*\n')
 _SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
 
 
-def on_page_content(content: str, **_: object) -> str:
+def on_page_content(content: str, config: MkDocsConfig, **_: object) -> str:
     """Let the keyboard scroll code and tables, and thin out the code (MkDocs event)."""
-    return plain_code(focusable_scrollers(content))
+    return cloned(plain_code(focusable_scrollers(content)), config.extra.get("repository", ""))
 
 
 def on_page_context(
@@ -71,7 +73,7 @@ def on_page_context(
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Finish the notebooks, write the maths font, and the style sheets into the pages."""
+    """Finish the notebooks and pages, and write the maths font, the index and the moments."""
     site = Path(config.site_dir)
     if repository := config.extra.get("repository"):
         for path in sorted(site.rglob("*.ipynb")):
@@ -84,6 +86,8 @@ def on_post_build(config: MkDocsConfig) -> None:
     root = urlsplit(config.site_url or "/").path
     for path, page in pages.items():
         write_whole(path, inline_stylesheets(page, path, site, root).encode())
+    search.index(site)
+    player.write_moments(site, Path(config.docs_dir) / "chapters.toml")
 
 
 def stamped(text: str, repository: str) -> str:
@@ -107,6 +111,13 @@ def plain_code(content: str) -> str:
     They are two thirds of what Pygments wraps, and half of all the elements of a page.
     """
     return _PLAIN_CODE.sub(r"\1", content)
+
+
+def cloned(content: str, repository: str) -> str:
+    """Fill the address in where a command says `git clone REPOSITORY`; without one it goes."""
+    return _CLONE.sub(
+        lambda line: line[0].replace("REPOSITORY", repository) if repository else "", content
+    )
 
 
 def maths_characters(pages: Iterable[str]) -> frozenset[str]:

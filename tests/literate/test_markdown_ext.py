@@ -369,7 +369,7 @@ def test_table_of_chapters_is_computed(lecture, warnings):
         for row in tree(lecture.render("index")).iter("tr")
     ]
     assert rows == [
-        ["", "Chapter", "Starts at", "To read"],
+        ["No.", "Chapter", "Starts at", "To read"],
         ["1", "WholeAll of it.", "0:00", "1 min"],
         ["2", "HalfOne half.", "1:40", "1 min"],
         ["3", "None", "3:20", "to come"],

@@ -15,27 +15,40 @@ from playwright.sync_api import Browser, sync_playwright
 from site_visits import QuietHandler, Scheme, Site, Visit, open_window, visit_page
 
 ROOT = Path(__file__).parents[2]
+REPOSITORY = "https://example.org/someone/makemore3"
 WIDTHS = (390, 1440)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("built") / "site"
+    """The site at the root of a server, as a build without any setting makes it."""
+    yield from _served(tmp_path_factory.mktemp("built"), "site", "")
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site in a folder of a server, with the settings of a deployment."""
+    root = tmp_path_factory.mktemp("deployed")
+    yield from _served(root, "notes", "notes/", SITE_URL="https://example.org/notes/", REPO_URL=REPOSITORY)
+
+
+def _served(root: Path, name: str, path: str, **settings: str) -> Iterator[Site]:
+    folder = root / name
     build = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", **settings},
         capture_output=True,
         text=True,
         timeout=120,
     )
     log = build.stdout + build.stderr
     assert build.returncode == 0, f"mkdocs build --strict failed:\n{log}"
-    handler = functools.partial(QuietHandler, directory=str(folder))
+    handler = functools.partial(QuietHandler, directory=str(root if path else folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Site(folder, log, f"http://127.0.0.1:{server.server_port}/")
+        yield Site(folder, log, f"http://127.0.0.1:{server.server_port}/{path}")
         server.shutdown()
 
 

@@ -70,7 +70,7 @@ def visit_page(tab: Page, site: Site, path: Path) -> Visit:
     tab.on("response", note)
     tab.goto(site.address(path))
     if window > 600:
-        tab.mouse.move(window / 2, 300)  # with a mouse, Material's scripts run as well
+        tab.mouse.move(window / 2, 300)  # whatever a first move brings belongs to a first visit
         tab.wait_for_load_state("networkidle")
     tab.wait_for_function("document.fonts.status == 'loaded'")
     visit.width = tab.evaluate("document.documentElement.scrollWidth")

@@ -1,14 +1,15 @@
 """What readers meet in a browser, on a phone and on a desk, in the light and in the dark."""
 
 import gzip
+import io
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, expect
 from site_visits import Scheme, Site, Visit, axe_violations, in_words, open_window
 
 FIRST_VISIT_BYTES = 150_000
-SEARCH = ("search/search_index.json", "assets/javascripts/workers/")
 
 
 def test_no_page_scrolls_sideways(visits: list[Visit]) -> None:
@@ -34,7 +35,7 @@ def test_axe_finds_nothing(visits: list[Visit], subtests: pytest.Subtests) -> No
 def test_a_first_visit_is_light(site: Site, visits: list[Visit]) -> None:
     for visit in visits:
         paths = {urlsplit(url).path.lstrip("/") for url in visit.requested if url[0:4] == "http"}
-        sizes = {path: _compressed(site, path) for path in paths if not path.startswith(SEARCH)}
+        sizes = {path: _compressed(site, path) for path in paths}
         assert len(sizes) > 1, f"{visit.page} asked only for {paths}"
         assert sum(sizes.values()) <= FIRST_VISIT_BYTES, f"{visit.page}: {sizes}"
 
@@ -71,13 +72,18 @@ def test_the_colours_follow_the_system_until_the_reader_chooses(
         context.close()
 
 
-def test_the_dark_is_dark_before_material_s_script_has_come(site: Site, browser: Browser) -> None:
-    context = open_window(browser, 390, "dark")
+@pytest.mark.parametrize(("scheme", "ground"), [("light", 250), ("dark", 40)])
+def test_without_javascript_the_palette_follows_the_system(
+    site: Site, browser: Browser, scheme: Scheme, ground: int
+) -> None:
+    context = browser.new_context(color_scheme=scheme, java_script_enabled=False)
     tab = context.new_page()
     try:
-        tab.route("**/*.js", lambda route: route.abort())
         tab.goto(site.url)
-        assert tab.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+        picture = Image.open(io.BytesIO(tab.screenshot())).convert("L")
+        assert picture.getpixel((3, 300)) == pytest.approx(ground, abs=20)
+        expect(tab.locator(".lit-search-button")).to_be_hidden()
+        expect(tab.locator(".lit-copy")).to_have_count(0)
     finally:
         context.close()
 
@@ -98,58 +104,37 @@ def test_the_keyboard_opens_and_closes_the_menu_on_a_phone(site: Site, browser: 
         context.close()
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-def test_search_finds_a_word_of_the_lecture(site: Site, browser: Browser, width: int) -> None:
-    context = open_window(browser, width, "dark")
-    tab = context.new_page()
-    try:
-        tab.goto(site.url)
-        if width == 390:
-            tab.get_by_role("button", name="Search").click()
-        tab.get_by_role("textbox", name="Search").press_sequentially("saturated")
-        expect(tab.locator(".md-search-result__link").first).to_be_visible()
-        tab.wait_for_function(f"document.documentElement.scrollWidth == {width}")
-        assert not axe_violations(tab), in_words(axe_violations(tab))
-    finally:
-        context.close()
-
-
-@pytest.mark.parametrize("sign", ["mouse", "key", "focus"])
-def test_materials_scripts_wait_for_the_reader(site: Site, browser: Browser, sign: str) -> None:
-    context = open_window(browser, 390 if sign == "focus" else 1440, "light")
-    tab = context.new_page()
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(urlsplit(request.url).path))
-    try:
-        tab.goto(site.url, wait_until="networkidle")
-        tab.evaluate("scrollTo(0, 500)")
-        tab.wait_for_timeout(300)
-        assert not [path for path in asked if "/bundle." in path]
-        with tab.expect_response(lambda response: "/bundle." in response.url):
-            if sign == "mouse":
-                tab.mouse.move(300, 300)
-            elif sign == "key":
-                tab.keyboard.press("Tab")
-            else:
-                tab.get_by_role("button", name="Search").tap()
-        tab.mouse.move(400, 400)
-        tab.wait_for_load_state("networkidle")
-        assert len([path for path in asked if "/bundle." in path]) == 1
-    finally:
-        context.close()
-
-
 def test_a_block_of_code_can_be_copied(site: Site, browser: Browser) -> None:
     context = open_window(browser, 390, "light")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab = context.new_page()
     try:
-        tab.goto(next(site.address(p) for p in site.pages if 'class="highlight"' in p.read_text()))
+        tab.goto(f"{site.url}lecture/initial-loss/")
         block = tab.locator(".highlight").first
         code = block.locator("code").inner_text()
         block.get_by_role("button", name="Copy").click()
         expect(block.get_by_role("button", name="Copied")).to_be_visible()
         assert tab.evaluate("navigator.clipboard.readText()").strip() == code.strip() != ""
+    finally:
+        context.close()
+
+
+def test_of_a_console_the_commands_are_copied(site: Site, browser: Browser) -> None:
+    context = open_window(browser, 1440, "light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab = context.new_page()
+    try:
+        tab.goto(f"{site.url}contributing/")
+        block = tab.locator(".highlight", has=tab.locator(".gp")).last
+        block.locator("code").evaluate(
+            "code => code.insertAdjacentHTML('beforeend', '<span class=go>an output\\n</span>')"
+        )
+        shown = block.locator("code").inner_text()
+        block.get_by_role("button", name="Copy").click()
+        expect(block.get_by_role("button", name="Copied")).to_be_visible()
+        copied = tab.evaluate("navigator.clipboard.readText()")
+        lines = shown.replace("an output", "").strip().splitlines()
+        assert copied.splitlines() == [line.removeprefix("$ ") for line in lines]
     finally:
         context.close()
 

@@ -12,11 +12,12 @@ import pytest
 from fontTools.ttLib import TTFont
 from mkdocs.config import load_config
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments.lexers import BashSessionLexer, PythonLexer
 
 from literate import mkdocs_hooks
 from literate.mkdocs_hooks import (
     cached_maths_font,
+    cloned,
     focusable_scrollers,
     inline_stylesheets,
     maths_characters,
@@ -50,6 +51,15 @@ def test_code_loses_the_elements_that_have_no_colour_and_none_of_its_text() -> N
     assert re.findall('class="(.*?)"', thin) == coloured
     assert {"k", "nb", "s2", "mf", "c1"} < set(coloured)
     assert html.unescape(re.sub("<[^>]*>", "", thin)).strip() == code.strip()
+
+
+def test_a_command_says_what_to_clone_or_is_not_there() -> None:
+    code = "$ git clone REPOSITORY here && cd here\n$ pytest\n"
+    block = plain_code(pygments.highlight(code, BashSessionLexer(), HtmlFormatter()))
+    address = "https://example.org/makemore3"
+    text = html.unescape(re.sub("<[^>]*>", "", cloned(block, address)))
+    assert text.strip() == code.replace("REPOSITORY", address).strip()
+    assert re.sub("<[^>]*>", "", cloned(block, "")).strip() == "$ pytest"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,20 @@
 /*
- * Gives each block of code a button that copies it. (Material's button measures and changes the
- * page in turns, block by block, which keeps a phone busy, and makes each a navigation landmark.)
+ * Gives each block of code a button that copies it; of a console, the commands alone. (Material's
+ * button measures and changes the page in turns, block by block, which keeps a phone busy, and makes
+ * each a navigation landmark.)
  */
 
 const label = (button, text) => {
   button.title = text
   button.setAttribute("aria-label", text)
+}
+
+const codeOf = block => {
+  const code = block.querySelector("code").cloneNode(true)
+  const prompts = code.querySelectorAll(".gp")
+  if (!prompts.length) return code.textContent
+  for (const other of code.querySelectorAll(".gp, .go")) other.remove()
+  return code.textContent.replace(/\n{2,}/g, "\n").trim()
 }
 
 const whenIdle = window.requestIdleCallback ?? setTimeout // one block at a time keeps a phone responsive
@@ -18,7 +27,7 @@ addEventListener("load", () => {
     button.className = "lit-copy"
     label(button, "Copy")
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(block.querySelector("code").textContent)
+      await navigator.clipboard.writeText(codeOf(block))
       label(button, "Copied")
       setTimeout(() => label(button, "Copy"), 2000)
     })

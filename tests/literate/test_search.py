@@ -1,0 +1,109 @@
+"""The index of the search: a page as its sections, formulas as they are typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from math_core import LatexToMathML
+
+from literate.search import Section, document, index, powers, sections, spelt, vocabulary
+
+ARTICLE = """<html><nav>Site</nav><article class="md-content__inner">
+<h1 id="t">The <em>page</em><a class="headerlink" href="#t">Link to this section</a></h1>
+<details class="lit-contents"><summary>On this page</summary><nav><a>One</a></nav></details>
+<p>Before<br>all &amp; <a class="lit-moment" href="https://youtu.be/x?t=1">0:01</a> first.</p>
+<h2 id="one">One<a class="headerlink" href="#one">Link to this section</a></h2>
+<div class="highlight"><pre tabindex="0"><code><span class="kn">import</span> torch
+</code></pre></div>
+<div class="lit-output" data-search-exclude><pre><code>3.2958</code></pre></div>
+<figure class="lit-figure"><svg role="img" aria-label="A curve."><path/><text>0.5</text></svg>
+<figcaption><strong>It falls.</strong> And rises.</figcaption></figure>
+<div class="lit-table"><table><tr><td>a</td><td>b</td></tr></table></div>
+<h3 id="empty">Empty</h3>
+<h2 id="two">Two</h2><ul><li>in <code>eval</code> mode</li></ul>
+</article><footer>Footer</footer></html>"""
+
+
+def test_a_page_is_read_as_its_sections() -> None:
+    assert sections(ARTICLE, "folder/page/") == [
+        Section("folder/page/", "The page", "The page", ["Before all & first."]),
+        Section(
+            "folder/page/#one",
+            "The page",
+            "One",
+            ["A curve.", "It falls. And rises.", "a", "b"],
+            ["import torch"],
+        ),
+        Section("folder/page/#two", "The page", "Two", ["in eval mode"]),
+    ]
+
+
+def test_a_page_without_an_article_has_no_sections() -> None:
+    assert sections("<html><body><h1>Moved</h1><p>Away.</p></body></html>", "") == []
+
+
+@pytest.mark.parametrize(
+    ("latex", "text"),
+    [
+        (r"10^{-3}", "10⁻³"),
+        (r"\frac{1}{\sqrt{\text{fan-in}}}", "1/√(fan-in)"),
+        (r"\sqrt{30}", "√30"),
+        (r"\frac{x - \mu}{\sigma}", "(x − μ)/σ"),
+        (r"W_1", "W1"),
+        (r"x_i^2", "x_i²"),
+        (r"\sigma_w^{a+b}", "σ_w^(a + b)"),
+        (r"\hat{x} < 1", "x < 1"),
+        (r"\ln 27", "ln27"),
+    ],
+)
+def test_formulas_are_spelt_in_a_line(latex: str, text: str) -> None:
+    assert spelt(LatexToMathML().convert_with_local_state(latex, displaystyle=False)) == text
+
+
+@pytest.mark.parametrize("power", ["10^-3", "10^{-3}", "1e-3", "10^−3", "10⁻³"])
+def test_powers_of_ten_are_written_in_one_way(power: str) -> None:
+    assert powers(f"about {power} of it") == "about 10⁻³ of it"
+    assert powers("1e5, 10^12, 21e-3, 1element") == "10⁵, 10¹², 21e-3, 1element"
+
+
+def test_a_document_says_the_signs_of_its_formulas_and_hides_its_fields() -> None:
+    text = document(Section("a/#b", "Page & more", "Title", ["1/√n < 1e-3"], ["x < y"]))
+    assert 'content="sqrt square root"' in text
+    assert 'content="Page &amp; more"' in text
+    assert "<p>1/√n &lt; 10⁻³</p>" in text
+    assert '<p data-pagefind-weight="0.4">x &lt; y</p>' in text
+
+
+def test_the_vocabulary_begins_with_the_most_frequent_words() -> None:
+    found = [Section("", "", "Batch norm", ["The batch, a unit."], ["BatchNorm1d(unit_size)"])]
+    assert vocabulary(found) == ["batch", "unit", "batchnorm1d", "norm", "size"]
+
+
+def test_the_index_is_written_into_the_site_and_replaces_an_old_one(tmp_path: Path) -> None:
+    page = tmp_path / "folder" / "page" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(ARTICLE, encoding="utf-8")
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "old").touch()
+    index(tmp_path)
+    names = {path.name for path in (tmp_path / "search").iterdir()}
+    assert {"pagefind.js", "pagefind-entry.json", "words.json"} <= names
+    assert not [name for name in names if "ui" in name or name == "old"]
+    entry = json.loads((tmp_path / "search" / "pagefind-entry.json").read_text(encoding="utf-8"))
+    assert entry["languages"]["en"]["page_count"] == 3
+    assert "fold" not in json.loads((tmp_path / "search" / "words.json").read_text())
+
+
+def test_a_site_without_text_gets_no_index(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<html></html>", encoding="utf-8")
+    index(tmp_path)
+    assert not (tmp_path / "search").exists()
+
+
+def test_a_failure_of_the_indexer_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.html").write_text(ARTICLE, encoding="utf-8")
+    monkeypatch.setattr("literate.search._PROGRAM", ("pagefind", "--no-such-option"))
+    with pytest.raises(RuntimeError, match="no-such-option"):
+        index(tmp_path)

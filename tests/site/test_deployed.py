@@ -1,0 +1,49 @@
+"""The site as it is deployed: below a path, and with the repository's address known."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from site_visits import Site, axe_violations, in_words, open_window
+
+REPOSITORY = "https://example.org/someone/makemore3"
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    context = open_window(browser, 390, "light")
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize("page", ["", "lecture/kaiming-init/", "404.html"])
+def test_the_search_works_below_a_path(deployed: Site, tab: Page, page: str) -> None:
+    tab.goto(deployed.url + page)
+    tab.keyboard.press("/")
+    tab.keyboard.type("hockey stick")
+    expect(tab.get_by_role("option").first).to_contain_text("The hockey stick")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(f"{deployed.url}lecture/initial-loss/#the-hockey-stick")
+
+
+def test_the_repository_is_a_link_in_header_and_footer(deployed: Site, tab: Page) -> None:
+    tab.goto(f"{deployed.url}404.html")
+    for part in ("banner", "contentinfo"):
+        link = tab.get_by_role(part).get_by_role("link", name="The repository")
+        expect(link).to_have_attribute("href", REPOSITORY)
+    assert not axe_violations(tab), in_words(axe_violations(tab))
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_commands_say_what_to_clone(deployed: Site, site: Site) -> None:
+    page = "contributing/index.html"
+    known = (deployed.folder / page).read_text(encoding="utf-8")
+    unknown = (site.folder / page).read_text(encoding="utf-8")
+    assert f"git clone {REPOSITORY} " in known
+    assert "git clone" not in unknown
+    assert "REPOSITORY" not in known
+
+
+def test_without_an_address_there_is_no_link_to_it(site: Site, tab: Page) -> None:
+    tab.goto(site.url)
+    expect(tab.get_by_role("link", name="The repository")).to_have_count(0)
