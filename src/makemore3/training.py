@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from makemore3.data import Dataset, Split, minibatch
-from makemore3.models import evaluating
+from makemore3.models import LECTURE_SEED, evaluating
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +230,32 @@ def progress_bar(
         disable=None if shown is None else not shown,
         leave=False,
     )
+
+
+def first_batch(
+    build: Callable[..., nn.Module],
+    split: Split,
+    *,
+    seed: int = LECTURE_SEED,
+    batch_size: int = 32,
+) -> tuple[nn.Module, Tensor, Tensor]:
+    """Build a net, and draw its first minibatch from the same generator, as the lecture does.
+
+    Args:
+        build: Makes the net from a keyword `generator`, e.g. `partial(deep_mlp, gain=1)`.
+        split: The examples that the minibatch is drawn from.
+        seed: Seed of the generator.
+        batch_size: Rows of the minibatch.
+
+    Returns:
+        The untrained net, the contexts and the characters that follow them.
+
+    Source:
+        Lecture [4:31](https://youtu.be/P6sfmUTpUmc?t=271) and its notebook.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    model = build(generator=generator)
+    return model, *minibatch(split, batch_size, generator=generator)
 
 
 def split_loss(model: nn.Module, split: Split) -> float:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from makemore3.layers import calculate_gain, kaiming_normal
+from makemore3.layers import calculate_gain, gaussian_rms, kaiming_normal
 
 
 def test_gains_are_those_the_lecture_lists() -> None:
@@ -52,3 +52,23 @@ def test_kaiming_normal_refuses_sizes_below_one(
 ) -> None:
     with pytest.raises(ValueError, match=f"kaiming_normal needs {named} of at least 1, got"):
         kaiming_normal(fan_in, fan_out, gain=1.0, generator=generator)
+
+
+@pytest.mark.parametrize("std", [0.0, 0.3, 1.0, 5.0])
+def test_gaussian_rms_is_what_is_known_in_closed_form(std: float) -> None:
+    assert gaussian_rms(lambda z: z, std) == pytest.approx(std)
+    assert gaussian_rms(torch.relu, std) == pytest.approx(std / math.sqrt(2))
+    assert gaussian_rms(lambda z: z**2, std) == pytest.approx(math.sqrt(3) * std**2)
+
+
+@given(std=st.floats(0.01, 5), seed=st.integers(0, 2**32))
+def test_gaussian_rms_of_tanh_is_what_draws_have(std: float, seed: int) -> None:
+    z = std * torch.randn(20_000, generator=torch.Generator().manual_seed(seed))
+    measured = z.tanh().square().mean().sqrt().item()
+    assert gaussian_rms(torch.tanh, std) == pytest.approx(measured, rel=0.05)
+
+
+@pytest.mark.parametrize("std", [-1.0, math.nan, math.inf])
+def test_gaussian_rms_refuses_what_is_no_std(std: float) -> None:
+    with pytest.raises(ValueError, match=r"gaussian_rms needs a finite std from 0 up, got"):
+        gaussian_rms(torch.tanh, std)

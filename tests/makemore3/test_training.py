@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +12,17 @@ from torch import Tensor
 from training_runs import CONFIG, Run, same
 
 from makemore3.data import Dataset, Names, Split, load_dataset, minibatch
-from makemore3.models import BATCH_NORM, SOFTMAX_FIXED, STAGES, Stage
-from makemore3.training import History, StepInfo, TrainConfig, evaluate, split_loss, steps, train
+from makemore3.models import BATCH_NORM, KAIMING, SOFTMAX_FIXED, STAGES, Stage, mlp
+from makemore3.training import (
+    History,
+    StepInfo,
+    TrainConfig,
+    evaluate,
+    first_batch,
+    split_loss,
+    steps,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -267,3 +277,13 @@ def test_evaluate_names_the_splits(dataset: Dataset) -> None:
 def test_evaluate_refuses_an_unknown_split(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="the splits train, dev and test, got 'val'"):
         evaluate(Run(dataset.train).model, dataset, ("train", "val"))
+
+
+def test_first_batch_is_drawn_after_the_net_from_one_generator(small_split: Split) -> None:
+    model, x, y = first_batch(partial(mlp, KAIMING), small_split, seed=4, batch_size=7)
+    generator = torch.Generator().manual_seed(4)
+    same = mlp(KAIMING, generator=generator)
+    wanted = minibatch(small_split, 7, generator=generator)
+    assert all(map(torch.equal, model.parameters(), same.parameters()))
+    assert torch.equal(x, wanted[0])
+    assert torch.equal(y, wanted[1])

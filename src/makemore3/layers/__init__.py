@@ -6,7 +6,7 @@ They keep no `.out`: hooks see every output, see `makemore3.diagnostics`.
 from torch.nn import Sequential
 
 from makemore3.layers.basic import Embedding, Flatten, Linear
-from makemore3.layers.init import calculate_gain, check_sizes, kaiming_normal
+from makemore3.layers.init import calculate_gain, check_sizes, gaussian_rms, kaiming_normal
 from makemore3.layers.nonlinearities import ReLU, Tanh
 from makemore3.layers.norms import BatchNorm1d, Convention
 
@@ -21,5 +21,6 @@ __all__ = [
     "Tanh",
     "calculate_gain",
     "check_sizes",
+    "gaussian_rms",
     "kaiming_normal",
 ]

@@ -1,10 +1,13 @@
-"""How large the first weights are: gains and the Kaiming normal draw."""
+"""How large the first weights are: gains, the Kaiming normal draw, and what a function leaves."""
+
+import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn.init import calculate_gain
 
-__all__ = ["calculate_gain", "check_sizes", "kaiming_normal"]
+__all__ = ["calculate_gain", "check_sizes", "gaussian_rms", "kaiming_normal"]
 
 
 def kaiming_normal(fan_in: int, fan_out: int, *, gain: float, generator: torch.Generator) -> Tensor:
@@ -33,6 +36,29 @@ def kaiming_normal(fan_in: int, fan_out: int, *, gain: float, generator: torch.G
     """
     check_sizes("kaiming_normal", fan_in=fan_in, fan_out=fan_out)
     return torch.randn((fan_in, fan_out), generator=generator) * gain / fan_in**0.5
+
+
+def gaussian_rms(function: Callable[[Tensor], Tensor], std: float = 1.0) -> float:
+    """Return the root mean square of an elementwise function of Gaussian numbers.
+
+    The expectation is integrated numerically, from -10 to 10 standard deviations.
+
+    Args:
+        function: Elementwise, such as `torch.tanh`.
+        std: Standard deviation of the numbers that go in; their mean is 0.
+
+    Raises:
+        ValueError: If `std` is negative or not finite.
+
+    Source:
+        He et al. 2015, section 2.2, and Poole et al. 2016, eq. 3, for one layer;
+        lecture [1:28:12](https://youtu.be/P6sfmUTpUmc?t=5292) for what it predicts.
+    """
+    if not 0 <= std < math.inf:
+        raise ValueError(f"gaussian_rms needs a finite std from 0 up, got {std}")
+    z = torch.linspace(-10, 10, 4001, dtype=torch.float64)
+    density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return torch.trapezoid(function(std * z) ** 2 * density, z).sqrt().item()
 
 
 def check_sizes(owner: str, **sizes: int) -> None:
