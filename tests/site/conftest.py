@@ -30,7 +30,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site in a folder of a server, with the settings of a deployment."""
     root = tmp_path_factory.mktemp("deployed")
-    yield from _served(root, "notes", "notes/", SITE_URL="https://example.org/notes/", REPO_URL=REPOSITORY)
+    yield from _served(
+        root, "notes", "notes/", SITE_URL="https://example.org/notes/", REPO_URL=REPOSITORY
+    )
 
 
 def _served(root: Path, name: str, path: str, **settings: str) -> Iterator[Site]:
