@@ -39,9 +39,8 @@ def test_the_commands_say_what_to_clone(deployed: Site, site: Site) -> None:
     page = "contributing/index.html"
     known = (deployed.folder / page).read_text(encoding="utf-8")
     unknown = (site.folder / page).read_text(encoding="utf-8")
-    assert f"git clone {REPOSITORY} " in known
-    assert "git clone" not in unknown
-    assert "REPOSITORY" not in known
+    assert f"</span>git clone {REPOSITORY} makemore3" in known
+    assert "</span>git clone" not in unknown
 
 
 def test_without_an_address_there_is_no_link_to_it(site: Site, tab: Page) -> None:

@@ -131,6 +131,15 @@ def test_the_first_keys_open_the_search_and_are_not_lost(home: Page, keys: str) 
     home.wait_for_url("**/lecture/saturated-tanh/#dead-neurons")
 
 
+def test_enter_waits_for_the_answer_to_what_was_typed(home: Page) -> None:
+    home.keyboard.press("/")
+    search(home, "resnet")
+    field(home).fill("")
+    home.keyboard.type("hockey stick")
+    home.keyboard.press("Enter")
+    home.wait_for_url("**/lecture/initial-loss/#the-hockey-stick")
+
+
 def test_escape_closes_the_search_and_gives_the_focus_back(home: Page) -> None:
     button = home.get_by_role("button", name="Search")
     button.press("Enter")

@@ -38,9 +38,9 @@
   const name = href => href.replace(/[#?].*/, "").slice(site.length)
   const here = name(location.href)
   const show = () => {
-    const map = here ? "" : ", .md-content a" // the home page has the map of the lecture
+    const map = here ? "" : ", .md-content .lit-table a" // the home page has the map of the lecture
     for (const link of document.querySelectorAll(`.lit-nav a${map}`)) {
-      const share = link.href.startsWith(site) && !link.hash ? seen[name(link.href)] : 0
+      const share = link.href.startsWith(site) ? seen[name(link.href)] : 0
       if (share) link.style.setProperty("--lit-seen", share)
       if (share >= 0.97) link.dataset.seen = "all"
     }
@@ -53,7 +53,7 @@
     top.hidden = scrollY < 2 * innerHeight || scrollY > last // on the way up it may be wanted
     last = scrollY
     const share = Math.min(1, (scrollY + innerHeight - page.offsetTop) / page.offsetHeight)
-    if (share < (seen[here] ?? 0) + 0.01) return
+    if (!here || share < (seen[here] ?? 0) + 0.01) return
     seen[here] = Math.round(share * 100) / 100
     try {
       localStorage.setItem(key, JSON.stringify(seen))

@@ -10,8 +10,12 @@
   const field = dialog.querySelector("input")
   const status = dialog.querySelector("[role=status]")
   const results = dialog.querySelector("[role=listbox]")
+  const PAUSE = 120 // ms without a key, after which what has been typed is asked for
   let finder
   let chosen = -1
+  let shown = "" // the query whose answer is shown
+  let waiting // for the pause
+  let go = false // Enter came before the answer
 
   const make = (tag, properties, ...children) => {
     const element = Object.assign(document.createElement(tag), properties)
@@ -65,18 +69,29 @@
     } catch {
       said = "The search could not be loaded. When there is a connection, load the page anew."
     }
+    shown = query
     status.textContent = said
     results.replaceChildren(...options)
     field.setAttribute("aria-expanded", String(options.length > 0))
     chosen = -1
     choose(0)
+    if (go) enter()
   }
 
-  field.addEventListener("input", answer)
+  const enter = () => {
+    go = shown !== field.value.trim()
+    if (!go) results.children[chosen]?.click()
+  }
+
+  field.addEventListener("input", () => {
+    go = false
+    clearTimeout(waiting)
+    waiting = setTimeout(answer, PAUSE)
+  })
   field.addEventListener("keydown", event => {
     if (event.key === "ArrowDown") choose(chosen + 1)
     else if (event.key === "ArrowUp") choose(chosen - 1)
-    else if (event.key === "Enter" && !event.isComposing) results.children[chosen]?.click()
+    else if (event.key === "Enter" && !event.isComposing) enter()
     else return
     event.preventDefault()
   })
