@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if read_page(path).blocks]
-EXECUTED = ["activations", "pytorch-modules", "weights-and-updates"]
+EXECUTED = ["activations", "pytorch-modules", "weights"]
 SETUP = load_config(str(ROOT / "mkdocs.yml")).extra["notebook_setup"]
 
 
