@@ -32,7 +32,8 @@ class Project:
     """Our conftest and package, with one page and one notebook that do the same long run."""
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.pytester, self.runs = pytester, pytester.path / ".cache" / "runs"
+        self.pytester, self.monkeypatch = pytester, monkeypatch
+        self.runs = pytester.path / ".cache" / "runs"
         self.package = pytester.path / "makemore3"
         shutil.copytree(Path(makemore3.__file__).parent, self.package)
         self.edit("keep/runs.py", "LONG = 10_000", "LONG = 1_000")
@@ -54,6 +55,17 @@ class Project:
 
     def kept(self) -> list[os.stat_result]:
         return [file.stat() for file in self.runs.iterdir()] if self.runs.exists() else []
+
+    def move_to_the_users_cache(self) -> None:
+        """Let the project's own cache be a place where nothing can be written."""
+        users = self.pytester.path / "users"
+        self.monkeypatch.setenv("XDG_CACHE_HOME", str(users))
+        folder = users / "makemore3" / "runs"
+        folder.parent.mkdir(parents=True)
+        self.runs.rename(folder)
+        shutil.rmtree(self.runs.parent)
+        self.runs.parent.write_text("in the way of the folder")
+        self.runs = folder
 
     def edit(self, file: str, old: str, new: str) -> None:
         text = (self.package / file).read_text(encoding="utf-8")
@@ -83,6 +95,7 @@ def test_a_long_run_is_done_once_and_anew_after_a_change_of_a_formula(
     assert (same.st_ino, same.st_size) == (made.st_ino, made.st_size)
     assert same.st_mtime_ns > made.st_mtime_ns, "the notebook read it"
 
+    project.move_to_the_users_cache()
     project.edit("layers/nonlinearities.py", "torch.tanh(x)", "torch.tanh(1.5 * x)")
     out = project.test("docs/page.md")
     assert "block 1 printed something else" in out
