@@ -76,3 +76,23 @@ def test_what_has_the_focus_has_a_ring_and_no_halo(site: Site, browser: Browser)
         assert ring[1] < 0  # within the fold, which cuts what reaches out
     finally:
         context.close()
+
+
+def test_moments_stand_in_the_margin_of_a_wide_window_in_lists_too(
+    site: Site, browser: Browser
+) -> None:
+    context = open_window(browser, 1440, "light")
+    tab = context.new_page()
+    try:
+        tab.goto(f"{site.url}lecture/saturated-tanh/")
+        left = tab.locator(".md-content__inner > p").first.evaluate(
+            "e => e.getBoundingClientRect().left"
+        )
+        for kind in ("p", "ul > li"):
+            boxes = tab.locator(f".md-content__inner > {kind} > a.lit-moment").evaluate_all(
+                "links => links.map(link => link.getBoundingClientRect().toJSON())"
+            )
+            assert boxes
+            assert all(box["left"] > 0 and box["right"] <= left for box in boxes), boxes
+    finally:
+        context.close()
