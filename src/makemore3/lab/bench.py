@@ -98,10 +98,11 @@ class Speed:
         """Write the record as JSON, whole or not at all.
 
         Raises:
+            ValueError: If a number is not finite.
             OSError: If the file cannot be written.
         """
         with written_whole(path) as file:
-            file.write(json.dumps(asdict(self), indent=1).encode() + b"\n")
+            file.write(json.dumps(asdict(self), indent=1, allow_nan=False).encode() + b"\n")
 
 
 def read_speed(path: Path) -> Speed:

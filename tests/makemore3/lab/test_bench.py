@@ -1,7 +1,9 @@
 """The measurement of speed: every method once, the same losses, and a record that can be read."""
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,4 +164,7 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path):
     )
     with pytest.raises(TypeError):
         broken.write(path)
+    for number in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            replace(SPEED, bandwidth=number).write(path)
     assert read_speed(path) == SPEED
