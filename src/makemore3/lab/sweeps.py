@@ -102,7 +102,8 @@ def sweep(
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_record(path) as record:
         header = _header(variants, dataset, method)
-        if (old := record.header) is not None:
+        old = record.header if record.results else None
+        if old is not None:
             _refuse_others(path, old.data, header.data)
             for run in runs:
                 run.refuse_others(record, header)

@@ -319,6 +319,15 @@ def test_a_record_is_not_continued_with_other_versions(made_up: Dataset, path: P
         sweep(VARIANTS[:1], [1, 2], made_up, path)
 
 
+def test_a_record_without_a_run_binds_nobody(made_up: Dataset, path: Path) -> None:
+    sweep(VARIANTS[:1], [1], made_up, path)
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])  # killed before its first run
+    other = replace(VARIANTS[0], config=replace(CONFIG, max_steps=7))
+    (result,) = sweep([other], [1], load_dataset(made_up.names, shuffle_seed=7), path)
+    assert read_results(path) == [result]
+    assert (result.start["max_steps"], result.start["shuffle_seed"]) == (7, 7)
+
+
 @pytest.fixture
 def own_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = tmp_path / "mine.txt"
