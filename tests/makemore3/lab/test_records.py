@@ -86,8 +86,8 @@ def test_a_record_is_a_header_and_a_line_for_each_run(path: Path) -> None:
 def test_the_order_in_which_runs_end_leaves_no_trace(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.jsonl"
     with open_record(other) as record:
-        unused = {"unused": {"net": {}, "lr": 1.0}}
-        record.begin(replace(HEADER, variants=unused | HEADER.variants))
+        variants = {"unused": {"net": {}, "lr": 1.0}, **dict(reversed(HEADER.variants.items()))}
+        record.begin(replace(HEADER, variants=variants))
         for each in reversed(RESULTS):
             record.add(each)
         lines = other.read_text().splitlines()

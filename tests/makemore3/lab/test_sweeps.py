@@ -281,6 +281,8 @@ def test_bad_input_is_refused(made_up: Dataset, path: Path) -> None:
         ("shuffle_seed", lambda d, v: (load_dataset(d.names, shuffle_seed=7), v)),
         ("train", lambda d, v: (load_dataset(d.names, shuffle_seed=7), v)),
         ("test", lambda d, v: (load_dataset(d.names, shuffle_seed=7), v)),
+        ("dev", lambda d, v: (replace(d, dev=Split(d.dev.x.flip(0), d.dev.y)), v)),
+        ("dev", lambda d, v: (replace(d, dev=Split(d.dev.x, d.dev.y.flip(0))), v)),
         ("block_size", lambda d, v: (load_dataset(d.names, block_size=4), v)),
         ("distinct", lambda d, v: (load_dataset(d.names, distinct=True), v)),
     ],
