@@ -1,20 +1,20 @@
 """Sweeps: variants of the lecture's nets, many seeds each, one record for all runs."""
 
-import hashlib
 import math
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from makemore3.data import Dataset, Split
 from makemore3.fast import Method, best_method, train_many
+from makemore3.keep.identity import differences, digest
 from makemore3.lab.cluster import call_on_cluster
 from makemore3.lab.records import Header, Record, Result, open_record
 from makemore3.lab.variants import Variant
@@ -136,7 +136,7 @@ class _Run:
         self.variant, self.seed = variant, seed
         self.key = variant.name, seed
         self.model = variant.net.build(generator=torch.Generator().manual_seed(seed))
-        self.weights = _digest(self.model.state_dict().values())
+        self.weights = digest(self.model.state_dict())[:16]
 
     def refuse_others(self, record: Record, header: Header) -> None:
         """Compare with what the record calls by the same name.
@@ -154,14 +154,9 @@ class _Run:
 
 
 def _refuse_others(path: Path, found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    differences = [
-        f"  {key}: {found.get(key)} in the file, {value} now"
-        for key, value in now.items()
-        if found.get(key) != value
-    ]
-    if differences:
+    if changes := differences(found, now):
         raise ValueError(
-            "\n".join([f"{path} is the record of other runs:", *differences])
+            "\n".join([f"{path} is the record of other runs:", *changes])
             + "\ngive another file, or delete this one"
         )
 
@@ -176,7 +171,7 @@ def _header(variants: Sequence[Variant], dataset: Dataset, method: Method) -> He
             "distinct": dataset.distinct,
             "block_size": dataset.block_size,
             **{
-                name: f"{len(split):,} examples with sha256 {_digest((split.x, split.y))}"
+                name: f"{len(split):,} with sha256 {digest({'x': split.x, 'y': split.y})[:16]}"
                 for name, split in splits.items()
                 if name in dataset.words
             },
@@ -194,13 +189,6 @@ def _versions(method: Method) -> dict[str, str]:
         "machine": platform.machine(),
         "trainer": {"compiled": "C++", "stacked": "torch, stacked"}[method],
     }
-
-
-def _digest(tensors: Iterable[Tensor]) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 _Add = Callable[[_Run, dict[str, Any]], None]

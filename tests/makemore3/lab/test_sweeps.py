@@ -76,7 +76,7 @@ def test_a_record_says_all_that_decides_its_numbers(made_up: Dataset, path: Path
     header, *rest = lines(path)
     assert header["data"]["names"] == "0" * 16
     assert header["data"]["shuffle_seed"] == 42
-    assert header["data"]["train"].startswith(f"{len(made_up.train):,} examples with sha256 ")
+    assert header["data"]["train"].startswith(f"{len(made_up.train):,} with sha256 ")
     assert header["versions"]["torch"].startswith("2.")
     assert header["variants"] == {
         "deep": {
