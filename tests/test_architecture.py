@@ -29,8 +29,8 @@ ARROWS = {
         "torch pooch tqdm makemore3.data makemore3.keep makemore3.layers makemore3.training"
     ),
     "makemore3.lab": (
-        "torch makemore3.data makemore3.diagnostics makemore3.fast makemore3.keep "
-        "makemore3.layers makemore3.models makemore3.sampling makemore3.training"
+        "torch filelock tqdm makemore3.data makemore3.diagnostics makemore3.fast makemore3.keep "
+        "makemore3.layers makemore3.models makemore3.sampling makemore3.training | distributed"
     ),
     "makemore3.diagnostics": "torch",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",

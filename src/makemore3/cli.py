@@ -12,8 +12,10 @@ from makemore3.data import Vocabulary, load_dataset
 from makemore3.keep import CheckpointError, load_checkpoint, train_resumably
 from makemore3.lab.bench import Timing, bench
 from makemore3.lab.published import PUBLISHED
+from makemore3.lab.records import Result
 from makemore3.lab.reproduce import LONG_RUNS, Comparison, compare, table
-from makemore3.lab.sweeps import SWEEPS, Result, seeds, sweep
+from makemore3.lab.sweeps import seeds, sweep
+from makemore3.lab.variants import SWEEPS
 from makemore3.models import LECTURE_SEED, STAGES, NetSpec, parameter_count
 from makemore3.sampling import SAMPLING_SEED, sample_names
 from makemore3.training import TrainConfig, evaluate, train
@@ -66,9 +68,15 @@ def _parser() -> argparse.ArgumentParser:
         "sweep", help="train variants with many seeds; started again, it goes on where it stopped"
     )
     command.add_argument("name", choices=SWEEPS, help="which variants")
-    command.add_argument("--folder", type=Path, required=True, help="where each run gets a file")
+    command.add_argument(
+        "--record", type=Path, metavar="FILE", required=True, help="file that gets a line a run"
+    )
     command.add_argument("--seeds", type=int, default=16, help="default: 16")
     command.add_argument("--steps", type=int, help="default: each variant's own; its decay stays")
+    command.add_argument(
+        "--distinct", action="store_true", help="split so that no name is in two splits"
+    )
+    command.add_argument("--scheduler", metavar="ADDRESS", help="let this Dask cluster do the runs")
     command.set_defaults(command=_sweep)
 
     command = commands.add_parser("bench", help="time every way to train (a minute)")
@@ -148,9 +156,14 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    variants, dataset = SWEEPS[options.name], load_dataset()
+    variants = SWEEPS[options.name]
     results = sweep(
-        variants, seeds(options.seeds), dataset, options.folder, max_steps=options.steps
+        variants,
+        seeds(options.seeds),
+        load_dataset(distinct=options.distinct),
+        options.record,
+        max_steps=options.steps,
+        scheduler=options.scheduler,
     )
     for line in sweep_table([variant.name for variant in variants], results):
         print(line)

@@ -13,7 +13,8 @@ import re
 import string
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -296,17 +297,48 @@ class Dataset:
     train: Split
     dev: Split
     test: Split
+    words: Mapping[str, Sequence[str]]
+    """The names of `"train"`, `"dev"` and `"test"`."""
+    shuffle_seed: int
+    """Seed of the shuffle that decides which name is in which split."""
+    distinct: bool
+    """Whether all copies of a name are in one split; in the lecture's they are not."""
+
+    def splits(self) -> dict[str, Split]:
+        """Return train, dev and test, and of dev and test also the parts that train shares or not.
+
+        `"dev_seen"` holds the dev names that train has too, `"dev_new"` the others; so do
+        `"test_seen"` and `"test_new"`. A pair is left out where it would tell nothing apart.
+        """
+        splits = {"train": self.train, "dev": self.dev, "test": self.test}
+        known = set(self.words["train"])
+        for name in ("dev", "test"):
+            seen = [word for word in self.words[name] if word in known]
+            new = [word for word in self.words[name] if word not in known]
+            if seen and new:
+                for part, words in ((f"{name}_seen", seen), (f"{name}_new", new)):
+                    splits[part] = build_split(words, self.vocabulary, block_size=self.block_size)
+        return splits
 
 
 def load_dataset(
-    names: Names | None = None, *, block_size: int = 3, shuffle_seed: int = 42
+    names: Names | None = None,
+    *,
+    block_size: int = 3,
+    shuffle_seed: int = 42,
+    distinct: bool = False,
 ) -> Dataset:
     """Shuffle the names and split them 80/10/10, as the lecture does.
+
+    The lecture's file has many names twice, so that about one dev name in eight is a training name
+    too. With `distinct` it is the different names that are shuffled and split, and all copies of a
+    name stay together.
 
     Args:
         names: The corpus; `None` finds it with `load_names`.
         block_size: Characters of context in each example.
         shuffle_seed: Seed of Python's own random numbers, which shuffle the names.
+        distinct: Whether no name may be in two splits.
 
     Raises:
         ValueError: If there are too few names for three splits.
@@ -315,17 +347,31 @@ def load_dataset(
         Lecture [1:44](https://youtu.be/P6sfmUTpUmc?t=104).
     """
     names = load_names() if names is None else names
-    words = list(names)
+    copies = Counter(names)  # in the order of the file
+    words = list(copies) if distinct else list(names)
     random.Random(shuffle_seed).shuffle(words)
     n1, n2 = int(0.8 * len(words)), int(0.9 * len(words))
     if not 0 < n1 < n2:
         raise ValueError(f"an 80/10/10 split needs at least 6 names, got {len(words)}")
+    parts = {"train": words[:n1], "dev": words[n1:n2], "test": words[n2:]}
+    if distinct:
+        parts = {
+            name: [word for word in part for _ in range(copies[word])]
+            for name, part in parts.items()
+        }
     vocabulary = Vocabulary()
-    train, dev, test = (
-        build_split(part, vocabulary, block_size=block_size)
-        for part in (words[:n1], words[n1:n2], words[n2:])
+    splits = {
+        name: build_split(part, vocabulary, block_size=block_size) for name, part in parts.items()
+    }
+    return Dataset(
+        names,
+        vocabulary,
+        block_size,
+        **splits,
+        words=parts,
+        shuffle_seed=shuffle_seed,
+        distinct=distinct,
     )
-    return Dataset(names, vocabulary, block_size, train, dev, test)
 
 
 def minibatch(

@@ -1,6 +1,7 @@
 """The names, wherever they come from, and the examples made of them."""
 
 import hashlib
+import string
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -486,6 +487,37 @@ def test_shuffle_seed_decides_the_split():
     assert train(42) != train(43)
 
 
+def test_splits_tell_names_apart_that_train_has_too():
+    words = tuple(a + b for a in string.ascii_lowercase for b in "aeiou")
+    dataset = load_dataset(Names(words + words[::2], "made up", "0" * 64))
+    splits = dataset.splits()
+    assert list(splits) == ["train", "dev", "test", "dev_seen", "dev_new", "test_seen", "test_new"]
+    for name, split in (("train", dataset.train), ("dev", dataset.dev), ("test", dataset.test)):
+        assert splits[name] is split
+        assert torch.equal(build_split(dataset.words[name], dataset.vocabulary).y, split.y)
+    known = set(dataset.words["train"])
+    for name in ("dev", "test"):
+        for part, seen in (("seen", True), ("new", False)):
+            own = [word for word in dataset.words[name] if (word in known) is seen]
+            assert torch.equal(splits[f"{name}_{part}"].x, build_split(own, dataset.vocabulary).x)
+    assert list(load_dataset(names_of(26)).splits()) == ["train", "dev", "test"]
+
+
+def test_distinct_names_are_split_with_all_their_copies():
+    words = tuple(a + b for a in string.ascii_lowercase for b in "aeiou")
+    names = Names(words + words[::2], "made up", "0" * 64)
+    dataset = load_dataset(names, distinct=True)
+    assert dataset.distinct
+    assert not load_dataset(names).distinct
+    parts = [set(part) for part in dataset.words.values()]
+    assert [len(part) for part in parts] == [104, 13, 13]
+    assert len(set.union(*parts)) == 130
+    assert sorted(word for part in dataset.words.values() for word in part) == sorted(names)
+    assert list(dataset.splits()) == ["train", "dev", "test"]
+    once = load_dataset(Names(words, "made up", "0" * 64), distinct=True)
+    assert torch.equal(once.train.x, load_dataset(once.names).train.x), "the lecture's split"
+
+
 # --- The lecture's numbers -------------------------------------------------------------------
 
 
@@ -498,6 +530,16 @@ def test_splits_have_the_notebooks_sizes(lecture):
         22_655,
         22_866,
     ]
+
+
+def test_one_dev_name_in_eight_is_a_training_name(lecture):
+    dataset = load_dataset(lecture)
+    sizes = {name: len(split) for name, split in dataset.splits().items()}
+    assert sizes["dev_seen"] + sizes["dev_new"] == 22_655
+    known = set(dataset.words["train"])
+    seen = [word for word in dataset.words["dev"] if word in known]
+    assert 1 / 9 < len(seen) / len(dataset.words["dev"]) < 1 / 7
+    assert list(load_dataset(lecture, distinct=True).splits()) == ["train", "dev", "test"]
 
 
 def test_first_minibatch_gives_the_notebooks_initial_loss(lecture):

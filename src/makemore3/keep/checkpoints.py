@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from makemore3.data import Split
 from makemore3.keep.files import written_whole
-from makemore3.keep.identity import checkpoint_identity
+from makemore3.keep.identity import checkpoint_identity, differences
 from makemore3.models import NetSpec
 from makemore3.training import History, StepInfo, TrainConfig, progress_bar, steps
 
@@ -194,14 +194,9 @@ def _what_else_with(content: object) -> str:
 def _refuse_another_run(
     path: Path, found: Checkpoint, identity: dict[str, Any], config: TrainConfig
 ) -> None:
-    differences = [
-        f"  {key}: {found.identity.get(key)} in the file, {identity.get(key)} now"
-        for key in found.identity | identity
-        if found.identity.get(key) != identity.get(key)
-    ]
-    if differences:
+    if changes := differences(found.identity, identity):
         raise CheckpointError(
-            "\n".join([f"{path} is the checkpoint of another run:", *differences])
+            "\n".join([f"{path} is the checkpoint of another run:", *changes])
             + f"\n{_ANOTHER_NAME}, or the settings that the file was made with"
         )
     if len(found.losses) > config.max_steps:

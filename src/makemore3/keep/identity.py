@@ -34,6 +34,15 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return sha256.hexdigest()
 
 
+def differences(found: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a line for each part of an identity that is not the same in a file and now."""
+    return [
+        f"  {key}: {found.get(key)} in the file, {now.get(key)} now"
+        for key in {**found, **now}
+        if found.get(key) != now.get(key)
+    ]
+
+
 def checkpoint_identity(
     model: nn.Module,
     spec: NetSpec | None,

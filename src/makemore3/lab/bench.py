@@ -4,17 +4,15 @@ import json
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,14 +20,27 @@ import torch.nn.functional as F
 from makemore3.data import Dataset, minibatch
 from makemore3.fast import Method, best_method, train_many
 from makemore3.keep import written_whole
+from makemore3.lab.limits import (
+    SIZES,
+    SMALL_THINGS,
+    limits,
+    processor_name,
+    timed,
+    torch_threads,
+)
 from makemore3.models import BATCH_NORM_NO_BIAS, LECTURE_SEED, mlp
 from makemore3.training import TrainConfig, train
 
 _PATIENCE = 600
 """Seconds after which a process no longer waits for the others."""
 
-_T = TypeVar("_T")
-_Method = tuple[int, Callable[[Dataset, int], list[float]]]
+
+class _Way(NamedTuple):
+    """A way to train: how many nets a call of `run` trains, and the losses of one of them."""
+
+    nets: int
+    run: Callable[[Dataset, int], list[float]]
+
 
 STAGE = BATCH_NORM_NO_BIAS
 NOTEBOOK = "the notebook's loop"
@@ -37,15 +48,11 @@ NOTEBOOK = "the notebook's loop"
 COMPARED = 1000
 """Steps whose losses are compared."""
 CALIBRATION = 50
-"""Steps that tell how many fill a turn."""
+"""Steps of a trial run, which tells how many steps a turn has time for."""
 STACKS = (1, 4, 16, 64)
 """Nets that are trained at once by the method that stacks them."""
 AT_ONCE = 4
 """Runs of the notebook's loop that are started together, where there are as many cores."""
-SIZES = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
-"""Rows and columns of the square matrices that are multiplied."""
-STREAM_BYTES = 2**28
-"""Bytes of the tensors that are copied, far more than a cache holds."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +98,11 @@ class Speed:
         """Write the record as JSON, whole or not at all.
 
         Raises:
+            ValueError: If a number is not finite.
             OSError: If the file cannot be written.
         """
         with written_whole(path) as file:
-            file.write(json.dumps(asdict(self), indent=1).encode() + b"\n")
+            file.write(json.dumps(asdict(self), indent=1, allow_nan=False).encode() + b"\n")
 
 
 def read_speed(path: Path) -> Speed:
@@ -200,37 +208,37 @@ def bench(dataset: Dataset, *, rounds: int = 5, seconds: float = 0.5) -> Speed:
     context = get_context("spawn")
     start = context.Barrier(together)
     with (
-        _torch_threads(1),
+        torch_threads(1),
         ProcessPoolExecutor(together, context, _join, (dataset, start)) as processes,
     ):
-        return _measure(dataset, cores, _methods(cores, together, processes), rounds, seconds)
+        return _measure(dataset, cores, _ways(cores, together, processes), rounds, seconds)
 
 
 def _measure(
-    dataset: Dataset, cores: int, methods: dict[str, _Method], rounds: int, seconds: float
+    dataset: Dataset, cores: int, ways: dict[str, _Way], rounds: int, seconds: float
 ) -> Speed:
     reference = torch.tensor(_layers(dataset, COMPARED))
     differences: dict[str, float] = {}
     steps: dict[str, int] = {}
-    for name, (_, run) in methods.items():
+    for name, (_, run) in ways.items():
         run(dataset, 1)  # what is slow only once is done: processes start, C++ is compiled
-        _, duration = _timed(lambda run=run: run(dataset, CALIBRATION))
+        _, duration = timed(lambda run=run: run(dataset, CALIBRATION))
         steps[name] = max(CALIBRATION, round(CALIBRATION * seconds / duration))
         losses = torch.tensor(run(dataset, COMPARED))
         differences[name] = float((losses - reference).abs().max())
 
-    rates: dict[str, list[float]] = {name: [] for name in methods}
-    limits: dict[str, list[float]] = {}
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    machine: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for name, (nets, run) in methods.items():
-            _, duration = _timed(lambda run=run, name=name: run(dataset, steps[name]))
+        for name, (nets, run) in ways.items():
+            _, duration = timed(lambda run=run, name=name: run(dataset, steps[name]))
             rates[name].append(nets * steps[name] / duration)
-        for name, measured in _limits(dataset, cores, seconds / 50):
-            limits.setdefault(name, []).append(measured)
-    middle = {name: statistics.median(measured) for name, measured in limits.items()}
+        for name, measured in limits(dataset, cores, seconds / 50):
+            machine.setdefault(name, []).append(measured)
+    middle = {name: statistics.median(measured) for name, measured in machine.items()}
     return Speed(
         machine={
-            "processor": _processor(),
+            "processor": processor_name(),
             "cores": str(cores),
             "python": platform.python_version(),
             "torch": version("torch"),
@@ -251,35 +259,40 @@ def _measure(
             for n in sorted({1, cores})
         },
         bandwidth=middle["bandwidth"],
-        microseconds={name: middle[name] for name in _SMALL},
+        microseconds={name: middle[name] for name in SMALL_THINGS},
     )
 
 
-def _methods(cores: int, together: int, processes: Executor) -> dict[str, _Method]:
-    """By its name, how many nets a method trains, and how."""
+def _ways(cores: int, together: int, processes: Executor) -> dict[str, _Way]:
+    """Return the ways to train that this machine offers, by their names in the table.
 
-    def at_once(threads: int) -> _Method:
+    Args:
+        cores: The machine's cores; with one there is nothing to compare it with.
+        together: How many processes train the notebook's loop at once.
+        processes: Those processes.
+    """
+
+    def at_once(threads: int) -> _Way:
         def run(dataset: Dataset, steps: int) -> list[float]:
             runs = [processes.submit(_loop_with_others, threads, steps) for _ in range(together)]
             losses, *_ = [run.result() for run in runs]
             return losses
 
-        return together, run
+        return _Way(together, run)
 
-    methods: dict[str, _Method] = {NOTEBOOK: (1, partial(_loop, 1))}
+    ways = {NOTEBOOK: _Way(1, partial(_loop, 1))}
     if cores > 1:
-        methods[f"the same, {_counted(cores, 'thread')}"] = (1, partial(_loop, cores))
+        ways[f"the same, {_counted(cores, 'thread')}"] = _Way(1, partial(_loop, cores))
         for threads in (1, cores):
-            methods[f"{together} at once, {_counted(threads, 'thread')} each"] = at_once(threads)
-    methods["makemore3.training"] = (1, _layers)
+            ways[f"{together} at once, {_counted(threads, 'thread')} each"] = at_once(threads)
+    ways["makemore3.training"] = _Way(1, _layers)
     for count in STACKS:
-        methods[stack_name(count)] = (count, _many("stacked", count))
+        ways[stack_name(count)] = _Way(count, _many("stacked", count))
     if best_method() == "compiled":
-        methods["compiled, 1 net"] = (1, _many("compiled", 1))
+        ways["compiled, 1 net"] = _Way(1, _many("compiled", 1))
         if cores > 1:
-            name = f"compiled, {cores} nets on {cores} cores"
-            methods[name] = (cores, _many("compiled", cores))
-    return methods
+            ways[f"compiled, {cores} nets on {cores} cores"] = _Way(cores, _many("compiled", cores))
+    return ways
 
 
 def stack_name(count: int) -> str:
@@ -288,7 +301,7 @@ def stack_name(count: int) -> str:
 
 
 def _loop(threads: int, dataset: Dataset, steps: int) -> list[float]:
-    with _torch_threads(threads):
+    with torch_threads(threads):
         return notebook_loop(dataset, steps)
 
 
@@ -307,75 +320,5 @@ def _loop_with_others(threads: int, steps: int) -> list[float]:
     return _loop(threads, dataset, steps)
 
 
-_CHAIN = 100
-"""Calls that one backward pass goes back through."""
-_SMALL = ("a call", "a call and its backward", "a minibatch")
-
-
-def _limits(dataset: Dataset, cores: int, seconds: float) -> Iterator[tuple[str, float]]:
-    """Yield what the machine can do: GFLOP/s by threads and size, GB/s, microseconds."""
-    for threads in sorted({1, cores}):
-        with _torch_threads(threads):
-            for size in SIZES:
-                a = torch.ones(size, size)
-                out = torch.empty_like(a)
-                duration = _each(lambda a=a, out=out: torch.mm(a, a, out=out), seconds)
-                yield f"{threads} {size}", 2 * size**3 / duration / 1e9
-    stream = torch.ones(STREAM_BYTES // 4)
-    copy = torch.empty_like(stream)
-    yield "bandwidth", 2 * STREAM_BYTES / _each(lambda: copy.copy_(stream), seconds) / 1e9
-
-    number, leaf = torch.ones(1), torch.ones(1, requires_grad=True)
-    generator = torch.Generator().manual_seed(LECTURE_SEED)
-
-    def chain() -> None:
-        total = leaf
-        for _ in range(_CHAIN):
-            total = total + number
-        torch.autograd.grad(total, leaf)
-
-    measured = (
-        _each(lambda: torch.add(number, number), seconds),
-        _each(chain, seconds) / _CHAIN,
-        _each(lambda: minibatch(dataset.train, 32, generator=generator), seconds),
-    )
-    yield from zip(_SMALL, (1e6 * duration for duration in measured), strict=True)
-
-
-def _each(run: Callable[[], object], seconds: float) -> float:
-    """How long one call takes: the mean of as many as fill the time, once it is warm."""
-    run()
-    _, one = _timed(run)
-    count = max(1, round(seconds / max(one, 1e-7)))
-    _, duration = _timed(lambda: [run() for _ in range(count)])
-    return duration / count
-
-
-def _timed(run: Callable[[], _T]) -> tuple[_T, float]:
-    start = time.perf_counter()
-    result = run()
-    return result, time.perf_counter() - start
-
-
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count > 1)}"
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it."""
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

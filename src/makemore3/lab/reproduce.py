@@ -1,4 +1,4 @@
-"""Measure again what was published, and say how many digits agree."""
+"""The published numbers, measured again and compared digit by digit."""
 
 import copy
 import textwrap
@@ -29,7 +29,7 @@ W2_TENTH = Stage(title="W2 x 0.1", w1_std=1.0, b1_std=1.0, w2_std=0.1, b2_std=0.
 """The lecture's try on the way to `SOFTMAX_FIXED`."""
 
 Measured = dict[str, float | str]
-"""By quantity: a number, or a sampled name."""
+"""What a run measures: numbers, or sampled names, by quantity."""
 
 Measure = Callable[[Dataset], Measured]
 
@@ -268,6 +268,6 @@ def _row(comparison: Comparison) -> str:
 
 
 def _line(quantity: str, published: str, ours: str, digits: str, tolerance: str) -> str:
-    """Narrow columns, for phones; only the longest names push those after them aside."""
+    """Fill columns that fit on a phone; a long quantity moves those after it to the right."""
     line = f"{quantity}{published:>{32 - len(quantity)}} {ours:>11}{digits:>9}"
     return f"{line}{tolerance:>{_WIDTH - len(line)}}"

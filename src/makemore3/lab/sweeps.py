@@ -1,140 +1,25 @@
-"""Sweeps: variants of the lecture's nets, many seeds each, one small file for each run."""
+"""Sweeps: variants of the lecture's nets, many seeds each, one record for all runs."""
 
-import hashlib
-import json
 import math
 import platform
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from dataclasses import asdict, replace
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import Sequential
+from torch import nn
+from tqdm import tqdm
 
-from makemore3.data import Dataset
+from makemore3.data import Dataset, Split
 from makemore3.fast import Method, best_method, train_many
-from makemore3.keep import PART, written_whole
-from makemore3.models import AS_WRITTEN, LECTURE_SEED, STAGES, deep_mlp, mlp
-from makemore3.training import History, TrainConfig, evaluate
-
-CURVE_POINTS = 200
-"""Block means that are kept of a loss curve; of a run with fewer steps, every loss."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to build and train a net.
-
-    Args:
-        name: Part of the file names: letters, digits, dots and hyphens.
-        build: Makes the net from a keyword `generator`, e.g. `partial(mlp, KAIMING)`.
-        config: How it is trained; the lecture's settings unless told otherwise.
-
-    Raises:
-        ValueError: If the name is no part of a file name.
-    """
-
-    name: str
-    build: Callable[..., Sequential]
-    config: TrainConfig = field(default_factory=TrainConfig)
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", self.name):
-            raise ValueError(
-                f"Variant needs a name of letters, digits, dots and hyphens, got {self.name!r}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What is kept of one run.
-
-    Args:
-        variant: Name of the variant.
-        seed: Seed of the first weights and of the minibatches.
-        start: What else decides the numbers: model, digest of the first weights, training
-            settings, digest of the names.
-        versions: What computed the numbers.
-        failure: Why there are no final losses; None for a run that went through.
-        losses: The final loss of each split, in nats per character; empty after a failure.
-        curve: Means of the batch loss over blocks of `curve_block` steps.
-        curve_block: Steps in each block.
-    """
-
-    variant: str
-    seed: int
-    start: dict[str, Any]
-    versions: dict[str, str]
-    failure: str | None
-    losses: dict[str, float]
-    curve: list[float]
-    curve_block: int
-
-
-LOSS_LOG = tuple(
-    Variant(name, partial(mlp, STAGES[name]))
-    for name in ("as-written", "softmax-fixed", "tanh-fixed", "kaiming", "batch-norm")
-)
-"""The five nets of the lecture's loss log; the last one with b1, so that all draw alike."""
-
-RATES = (0.03, 0.1, 0.2, 0.5, 1.0, 3.0)
-"""Learning rates that the sweeps try with and without batch norm."""
-
-DEPTHS = (1, 2, 3, 5, 10, 20)
-"""Numbers of hidden layers that they try."""
-
-GAINS = (0.3, 0.6, 1.0, 5 / 3, 3.0, 6.0)
-"""Gains of the weights that they try."""
-
-BATCH_SIZES = (8, 32, 128, 512)
-"""Numbers of examples a step that they try."""
-
-_SHORT = TrainConfig(max_steps=20_000, lr_decay_step=10_000)
-
-
-def _deep(
-    depth: int, batch_norm: bool, *, config: TrainConfig, gain: float = 5 / 3, suffix: str = ""
-) -> Variant:
-    net, norm = ("batch-norm", "before") if batch_norm else ("plain", None)
-    return Variant(
-        f"{net}-depth{depth}-gain{gain:.3g}-lr{config.lr:g}{suffix}",
-        partial(deep_mlp, n_linear=depth + 1, gain=gain, batch_norm=norm),
-        config,
-    )
-
-
-SWEEPS = {
-    "loss-log": LOSS_LOG,
-    "learning-rate": tuple(
-        Variant(f"{name}-lr{lr:g}", partial(mlp, STAGES[name]), TrainConfig(lr=lr))
-        for name, lr in product(("kaiming", "batch-norm"), RATES)
-    ),
-    "depth": tuple(
-        _deep(depth, norm, config=TrainConfig()) for norm, depth in product((False, True), DEPTHS)
-    ),
-    "depth-and-rate": tuple(
-        _deep(depth, norm, config=replace(_SHORT, lr=lr))
-        for norm, depth, lr in product((False, True), DEPTHS, RATES)
-    ),
-    "deep-rate": tuple(
-        _deep(5, norm, config=TrainConfig(lr=lr)) for norm, lr in product((False, True), RATES[:4])
-    ),
-    "gain": tuple(
-        _deep(depth, norm, config=_SHORT, gain=gain)
-        for norm, depth, gain in product((False, True), (5, 20), GAINS)
-    ),
-    "batch-size": tuple(
-        _deep(5, norm, config=replace(_SHORT, batch_size=size), suffix=f"-batch{size}")
-        for norm, size in product((False, True), BATCH_SIZES)
-    ),
-}
-"""What `python -m makemore3 sweep` can run."""
+from makemore3.keep.identity import differences, digest
+from makemore3.lab.cluster import call_on_cluster
+from makemore3.lab.records import Header, Record, Result, open_record
+from makemore3.lab.variants import Variant
+from makemore3.models import AS_WRITTEN, LECTURE_SEED, mlp
+from makemore3.training import History, split_loss
 
 
 def seeds(count: int) -> list[int]:
@@ -166,168 +51,221 @@ def sweep(
     variants: Sequence[Variant],
     seeds: Sequence[int],
     dataset: Dataset,
-    folder: Path,
+    path: Path,
     *,
     max_steps: int | None = None,
     method: Method | None = None,
+    scheduler: str | None = None,
     progress: bool | None = None,
 ) -> list[Result]:
-    """Train every variant with every seed, and write a file for each run as soon as it is done.
+    """Train every variant with every seed, and record each run as soon as it is done.
 
-    A sweep that was interrupted, however rudely, goes on with the runs that have no file yet, and
-    ends with the very bytes of an uninterrupted one. A run that diverges has a file too, which
-    says where. Only one sweep may write to a folder at a time.
+    A sweep that was interrupted, however rudely, goes on with the runs that are not in its record
+    yet, and ends with the very bytes of an uninterrupted one. A run that fails is in the record
+    too, with the reason. Only one sweep may write to a record at a time.
 
     Args:
         variants: The nets and their settings.
         seeds: Seeds of each variant; the minibatches of a seed are the same for all variants of
             one batch size.
-        dataset: Names to train on, and to evaluate all three splits.
-        folder: Where the files are, or will be; one for each sweep.
+        dataset: Names to train on, and to evaluate all splits.
+        path: The record, e.g. `loss-log.jsonl`. Runs can be added to one that exists.
         max_steps: Steps of each run in place of the variants' own; the step at which the learning
             rate falls stays.
         method: As in `fast.train_many`; None: on a GPU in one stack, otherwise the best there is.
+        scheduler: Address of a Dask cluster that does the runs, with the compiled trainer; None:
+            this machine does them.
         progress: As in `fast.train_many`.
 
     Returns:
         The results, variant by variant in the order of the seeds.
 
     Raises:
-        ValueError: If names or seeds occur twice, or the folder holds a file of the same name that
-            is damaged or from a run of other settings.
-        OSError: If the folder cannot be written to.
+        ValueError: If names or seeds occur twice; if the record is damaged, holds runs of other
+            settings, data or versions, or another sweep is writing to it; if a cluster is to
+            train a stack, or `distributed` is not installed.
+        OSError: If the record cannot be written, or the cluster is lost.
     """
     for what, given in {"variant": [v.name for v in variants], "seed": list(seeds)}.items():
         if twice := [item for item in given if given.count(item) > 1]:
             raise ValueError(f"sweep needs each {what} once, got {twice[0]!r} twice")
-    if method is None:
+    if scheduler is not None:
+        method = method or "compiled"
+        if method != "compiled":
+            raise ValueError(f"a cluster trains run by run with C++, got method={method!r}")
+    elif method is None:
         method = "stacked" if torch.cuda.is_available() else best_method()
-    folder.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.glob(f"*.json.*{PART}"):
-        left_over.unlink()
+    if max_steps is not None:
+        variants = [replace(v, config=replace(v.config, max_steps=max_steps)) for v in variants]
+    runs = [_Run(variant, seed) for variant in variants for seed in seeds]
 
-    trainer = {"compiled": "C++", "stacked": "torch, stacked"}[method]
-    versions = {
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open_record(path) as record:
+        header = _header(variants, dataset, method)
+        old = record.header if record.results else None
+        if old is not None:
+            _refuse_others(path, old.data, header.data)
+            for run in runs:
+                run.refuse_others(record, header)
+            header = replace(header, splits=old.splits, variants=old.variants | header.variants)
+        missing = [run for run in runs if run.key not in record.results]
+        if missing:
+            if old is not None:
+                _refuse_others(path, old.versions, header.versions)
+            # A smaller stack may round differently, so it is trained as a whole or not at all.
+            todo = runs if method == "stacked" else missing
+            for run in todo:
+                record.results.pop(run.key, None)
+            record.begin(header)
+
+            def add(run: _Run, outcome: dict[str, Any]) -> None:
+                record.add(header.result(*run.key, run.weights, **outcome))
+
+            if scheduler is None:
+                _train_here(todo, dataset, header, method, progress, add)
+            else:
+                _train_on_cluster(todo, dataset, header, scheduler, progress, add)
+        record.finish()
+        return [record.results[run.key] for run in runs]
+
+
+class _Run:
+    """A variant with a seed, ready to be trained."""
+
+    def __init__(self, variant: Variant, seed: int) -> None:
+        self.variant, self.seed = variant, seed
+        self.key = variant.name, seed
+        self.model = variant.net.build(generator=torch.Generator().manual_seed(seed))
+        self.weights = digest(self.model.state_dict())[:16]
+
+    def refuse_others(self, record: Record, header: Header) -> None:
+        """Compare with what the record calls by the same name.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        assert record.header is not None
+        name = self.variant.name
+        now = {**header.variants[name], "weights": self.weights}
+        found = record.header.variants.get(name, now)
+        recorded = record.results.get(self.key)
+        weights = self.weights if recorded is None else recorded.start["weights"]
+        _refuse_others(record.path, {**found, "weights": weights}, now)
+
+
+def _refuse_others(path: Path, found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    if changes := differences(found, now):
+        raise ValueError(
+            "\n".join([f"{path} is the record of other runs:", *changes])
+            + "\ngive another file, or delete this one"
+        )
+
+
+def _header(variants: Sequence[Variant], dataset: Dataset, method: Method) -> Header:
+    """Describe runs by all that decides their numbers, except the seed and its weights."""
+    splits = dataset.splits()
+    return Header(
+        data={
+            "names": dataset.names.sha256[:16],
+            "shuffle_seed": dataset.shuffle_seed,
+            "distinct": dataset.distinct,
+            "block_size": dataset.block_size,
+            **{
+                name: f"{len(split):,} with sha256 {digest({'x': split.x, 'y': split.y})[:16]}"
+                for name, split in splits.items()
+                if name in dataset.words
+            },
+        },
+        versions=_versions(method),
+        splits=list(splits),
+        variants={v.name: {"net": v.net.to_json(), **asdict(v.config)} for v in variants},
+    )
+
+
+def _versions(method: Method) -> dict[str, str]:
+    return {
         **{name: version(name) for name in ("makemore3", "torch")},
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "trainer": trainer,
+        "trainer": {"compiled": "C++", "stacked": "torch, stacked"}[method],
     }
-    planned = []
-    for variant in variants:
-        if max_steps is not None:
-            variant = replace(variant, config=replace(variant.config, max_steps=max_steps))
-        planned += [_Planned(variant, seed, dataset, folder, versions) for seed in seeds]
-    missing = [run for run in planned if not run.is_done()]
-    # A stack may round differently when it is smaller, so it is trained as a whole or not at all.
-    todo = planned if missing and method == "stacked" else missing
+
+
+_Add = Callable[[_Run, dict[str, Any]], None]
+"""Records the outcome of a run."""
+
+
+def _train_here(
+    runs: Sequence[_Run],
+    dataset: Dataset,
+    header: Header,
+    method: Method,
+    progress: bool | None,
+    add: _Add,
+) -> None:
+    parts = dataset.splits()
+    splits = {name: parts[name] for name in header.splits}
     train_many(
-        [run.model for run in todo],
+        [run.model for run in runs],
         dataset.train,
-        [run.variant.config for run in todo],
-        generators=[minibatch_generator(run.seed) for run in todo],
+        [run.variant.config for run in runs],
+        generators=[minibatch_generator(run.seed) for run in runs],
         method=method,
-        finished=lambda index, history: todo[index].write(history),
+        finished=lambda i, history: add(runs[i], _outcome(runs[i].model, splits, history)),
         progress=progress,
     )
-    return [read_result(run.path) for run in planned]
 
 
-class _Planned:
-    """A run before it is trained, and its file."""
-
-    def __init__(
-        self,
-        variant: Variant,
-        seed: int,
-        dataset: Dataset,
-        folder: Path,
-        versions: dict[str, str],
-    ) -> None:
-        self.variant, self.seed, self.dataset, self.versions = variant, seed, dataset, versions
-        self.model = variant.build(generator=torch.Generator().manual_seed(seed))
-        self.path = folder / f"{variant.name}-{seed}.json"
-        self.start: dict[str, Any] = {
-            "model": " ".join(repr(self.model).split()),
-            "weights": _digest(self.model.state_dict()),
-            **asdict(variant.config),
-            "names": dataset.names.sha256[:16],
-        }
-
-    def is_done(self) -> bool:
-        """Whether the file is there.
-
-        Raises:
-            ValueError: If it is damaged, or belongs to a run of other settings.
-        """
-        if not self.path.exists():
-            return False
-        found = read_result(self.path)
-        differences = [
-            f"  {key}: {found.start.get(key)} in the file, {value} now"
-            for key, value in self.start.items()
-            if found.start.get(key) != value
-        ]
-        if differences:
-            raise ValueError(
-                "\n".join([f"{self.path} is the result of another run:", *differences])
-                + "\ngive another folder, or delete the file"
-            )
-        return True
-
-    def write(self, history: History) -> None:
-        """Evaluate what `history` led to, and write the file."""
-        failure, losses = None, {}
-        if math.isfinite(history.losses[-1]):
-            losses = evaluate(self.model, self.dataset, ("train", "dev", "test"))
-        else:
-            failure = f"the loss is {history.losses[-1]} at step {len(history) - 1}"
-            history = History(history.losses[:-1])
-        block = max(1, self.variant.config.max_steps // CURVE_POINTS)
-        curve = history.block_means(block).tolist() if len(history) >= block else []
-        result = Result(
-            variant=self.variant.name,
-            seed=self.seed,
-            start=self.start,
-            versions=self.versions,
-            failure=failure,
-            losses={name: round(loss, 6) for name, loss in losses.items()},
-            curve=[round(mean, 5) for mean in curve],
-            curve_block=block,
-        )
-        with written_whole(self.path) as file:
-            file.write(json.dumps(asdict(result), indent=1).encode() + b"\n")
+def _outcome(model: nn.Module, splits: Mapping[str, Split], history: History) -> dict[str, Any]:
+    """Return the losses of a trained net, or why there are none, as a line of the record has it."""
+    if not math.isfinite(history.losses[-1]):
+        return {"failure": f"the loss is {history.losses[-1]} at step {len(history) - 1}"}
+    losses = {name: split_loss(model, split) for name, split in splits.items()}
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            return {"failure": f"the {name} loss is {loss} after the last step"}
+    return {"losses": {name: round(loss, 6) for name, loss in losses.items()}}
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors.values():
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]
+def _train_on_cluster(
+    runs: Sequence[_Run],
+    dataset: Dataset,
+    header: Header,
+    scheduler: str,
+    progress: bool | None,
+    add: _Add,
+) -> None:
+    calls = [(run.variant, run.seed, run.weights) for run in runs]
+    outcomes = call_on_cluster(scheduler, _train_alone, (dataset, header), calls)
+    bar = tqdm(
+        outcomes,
+        total=len(runs),
+        unit="run",
+        disable=None if progress is None else not progress,
+        leave=False,
+    )
+    for index, outcome in bar:
+        add(runs[index], outcome)
 
 
-def read_result(path: Path) -> Result:
-    """Read the file of one run.
+def _train_alone(
+    shared: tuple[Dataset, Header], variant: Variant, seed: int, weights: str
+) -> dict[str, Any]:
+    """Do one run in a worker of a cluster, with the numbers that it has anywhere.
 
     Raises:
-        ValueError: If it is damaged or something else.
-        OSError: If it cannot be read.
+        ValueError: If the worker has other versions than the record, or draws other weights.
     """
-    try:
-        return Result(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
+    dataset, header = shared
+    torch.set_num_threads(1)  # with more, sums round differently from machine to machine
+    run = _Run(variant, seed)
+    here = {**_versions("compiled"), "weights": run.weights}
+    there = {**header.versions, "weights": weights}
+    if here != there:
         raise ValueError(
-            f"{path} is not the result of a run ({error}): delete it, and sweep again"
-        ) from error
-
-
-def read_results(folder: Path) -> list[Result]:
-    """Read every run of a folder, in the order of variants and seeds.
-
-    Raises:
-        ValueError: If there is none, or a file is damaged.
-    """
-    results = [read_result(path) for path in folder.glob("*.json")]
-    if not results:
-        raise ValueError(f"{folder} holds no results: sweep into it first")
-    return sorted(results, key=lambda result: (result.variant, result.seed))
+            f"a worker of the cluster has {here}, and the record {there}: "
+            "install the same versions on all machines"
+        )
+    outcome: dict[str, Any] = {}
+    _train_here([run], dataset, header, "compiled", False, lambda _, found: outcome.update(found))
+    return outcome

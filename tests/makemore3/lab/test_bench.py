@@ -1,7 +1,9 @@
 """The measurement of speed: every method once, the same losses, and a record that can be read."""
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from makemore3 import cli
 from makemore3.data import Dataset
 from makemore3.fast import best_method
-from makemore3.lab import bench
+from makemore3.lab import bench, limits
 from makemore3.lab.bench import NOTEBOOK, Speed, Timing, read_speed
 
 SPEED = Speed(
@@ -24,9 +26,10 @@ SPEED = Speed(
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "COMPARED", 100)
-    monkeypatch.setattr(bench, "SIZES", (8, 64))
+    for module in (bench, limits):
+        monkeypatch.setattr(module, "SIZES", (8, 64))
     monkeypatch.setattr(bench, "STACKS", (1, 4))
-    monkeypatch.setattr(bench, "STREAM_BYTES", 2**16)
+    monkeypatch.setattr(limits, "STREAM_BYTES", 2**16)
     monkeypatch.setattr(bench.os, "cpu_count", lambda: 2)
 
 
@@ -67,9 +70,8 @@ def test_limits_have_the_units_that_they_say(made_up: Dataset, monkeypatch: pyte
         run()
         return 1e-3
 
-    monkeypatch.setattr(bench, "_each", takes_a_millisecond)
-    limits = dict(bench._limits(made_up, 1, seconds=0.01))
-    assert limits == pytest.approx(
+    monkeypatch.setattr(limits, "_each", takes_a_millisecond)
+    assert dict(limits.limits(made_up, 1, seconds=0.01)) == pytest.approx(
         {
             "1 8": 2 * 8**3 / 1e-3 / 1e9,
             "1 64": 2 * 64**3 / 1e-3 / 1e9,
@@ -84,8 +86,8 @@ def test_limits_have_the_units_that_they_say(made_up: Dataset, monkeypatch: pyte
 def test_what_is_timed_is_warm_and_repeated(monkeypatch: pytest.MonkeyPatch):
     calls = []
     clock = iter([0.0, 0.5, 1.0, 3.0])  # one call, then as many as fill the time
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    assert bench._each(lambda: calls.append(1), seconds=2.0) == 0.5
+    monkeypatch.setattr(limits.time, "perf_counter", lambda: next(clock))
+    assert limits._each(lambda: calls.append(1), seconds=2.0) == 0.5
     assert len(calls) == 2 + 4
 
 
@@ -162,4 +164,7 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path):
     )
     with pytest.raises(TypeError):
         broken.write(path)
+    for number in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            replace(SPEED, bandwidth=number).write(path)
     assert read_speed(path) == SPEED

@@ -1,0 +1,289 @@
+"""Records: read back as written, whole or refused, and open to one sweep at a time."""
+
+import json
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from makemore3.lab import records
+from makemore3.lab.records import Header, Record, Result, open_record, read_results
+
+HEADER = Header(
+    data={"names": "0" * 16, "shuffle_seed": 42},
+    versions={"torch": "2.13.0", "trainer": "C++"},
+    splits=["train", "dev"],
+    variants={name: {"net": {"function": name}, "lr": 0.1} for name in ("kaiming", "batch-norm")},
+)
+
+
+def result(variant: str, seed: int, loss: float = 2.5) -> Result:
+    return HEADER.result(variant, seed, f"w{seed}", losses={"train": loss, "dev": loss + 0.25})
+
+
+RESULTS = [  # in the order of a finished record
+    result("batch-norm", 1, 2.1),
+    result("batch-norm", 10, 2.2),
+    result("kaiming", 2, 2.3),
+    HEADER.result("kaiming", 10, "w10", failure="the loss is nan at step 7"),
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A finished record."""
+    path = tmp_path / "some.jsonl"
+    write(path, RESULTS)
+    return path
+
+
+def write(path: Path, results: list[Result]) -> None:
+    with open_record(path) as record:
+        record.begin(HEADER)
+        for each in results:
+            record.add(each)
+        record.finish()
+
+
+def test_what_is_written_is_read(path: Path) -> None:
+    assert read_results(path) == RESULTS
+    assert RESULTS[0].start == {
+        "names": "0" * 16,
+        "shuffle_seed": 42,
+        "net": {"function": "batch-norm"},
+        "lr": 0.1,
+        "weights": "w1",
+    }
+    assert RESULTS[0].versions == HEADER.versions
+    assert (RESULTS[0].losses, RESULTS[0].failure) == ({"train": 2.1, "dev": 2.35}, None)
+    assert (RESULTS[3].losses, RESULTS[3].failure) == ({}, "the loss is nan at step 7")
+
+
+def test_a_record_is_a_header_and_a_line_for_each_run(path: Path) -> None:
+    header, *lines = path.read_text().splitlines()
+    assert json.loads(header) == {
+        "format": "makemore3 sweep 1",
+        "data": HEADER.data,
+        "versions": HEADER.versions,
+        "splits": HEADER.splits,
+        "variants": HEADER.variants,
+    }
+    assert lines[0] == (
+        '{"variant":"batch-norm","seed":1,"weights":"w1","losses":{"train":2.1,"dev":2.35}}'
+    )
+    assert [(json.loads(line)["variant"], json.loads(line)["seed"]) for line in lines] == [
+        ("batch-norm", 1),
+        ("batch-norm", 10),
+        ("kaiming", 2),
+        ("kaiming", 10),
+    ]
+    assert json.loads(lines[3])["failure"] == "the loss is nan at step 7"
+
+
+def test_the_order_in_which_runs_end_leaves_no_trace(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    with open_record(other) as record:
+        variants = {"unused": {"net": {}, "lr": 1.0}, **dict(reversed(HEADER.variants.items()))}
+        record.begin(replace(HEADER, variants=variants))
+        for each in reversed(RESULTS):
+            record.add(each)
+        lines = other.read_text().splitlines()
+        assert '"kaiming","seed":10' in lines[1], "a line is in the file as soon as it is added"
+        assert read_results(other) == RESULTS, "sorted, though its lines are not"
+        record.finish()
+    assert other.read_bytes() == path.read_bytes()
+
+
+def test_a_finished_record_is_left_untouched(path: Path) -> None:
+    before = path.stat()
+    with open_record(path) as record:
+        assert record.header == HEADER
+        assert list(record.results.values()) == RESULTS
+        record.finish()
+    assert path.stat() == before
+
+
+@pytest.mark.parametrize("lost", [1, 2, 40, 80])
+def test_a_line_that_was_cut_off_is_dropped_when_a_sweep_goes_on(lost: int, path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-lost])
+    with open_record(path) as record:
+        missing = [each for each in RESULTS if each not in record.results.values()]
+        assert missing == ([] if lost == 1 else RESULTS[3:])  # of the line's end alone, no harm
+        record.begin(HEADER)
+        for each in missing:
+            record.add(each)
+        record.finish()
+    assert path.read_bytes() == whole
+
+
+def test_zeros_that_a_power_cut_left_are_a_line_cut_off(path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole + bytes(50))
+    with open_record(path) as record:
+        record.finish()
+    assert path.read_bytes() == whole
+
+
+def test_a_reader_is_told_of_a_line_that_was_cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(
+        ValueError, match=r"some.jsonl is damaged in line 5 .*: delete the line and"
+    ):
+        read_results(path)
+
+
+def test_a_run_that_is_in_the_file_twice_counts_once(path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole)  # a copy of the whole file, its header too
+    assert read_results(path) == RESULTS
+    with open_record(path) as record:
+        record.finish()
+    assert path.read_bytes() == whole
+
+
+def test_two_results_of_one_run_are_refused(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(
+            b'{"variant":"kaiming","seed":2,"weights":"w2","losses":{"train":9.0,"dev":9.0}}\n'
+        )
+    with pytest.raises(ValueError, match=r"line 6 \(another result of the run in line 4\)"):
+        read_results(path)
+
+
+LINE = {"variant": "kaiming", "seed": 3, "weights": "w3", "losses": {"train": 2.0, "dev": 2.0}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"losses": {}}, "expected a finite loss of each of train, dev, got {}"),
+        ({"losses": {"train": 2.0}}, "expected a finite loss of each of train, dev"),
+        ({"losses": {"dev": 2.0, "train": 2.0}}, "expected a finite loss of each of train, dev"),
+        ({"losses": {"train": 2.0, "dev": float("nan")}}, "expected a finite loss"),
+        ({"losses": {"train": 2.0, "dev": "2.0"}}, "expected a finite loss"),
+        ({"losses": [2.0, 2.0]}, "expected a finite loss"),
+        ({"losses": None}, "expected a finite loss"),
+        ({"failure": "the loss is nan"}, "either losses or failure"),
+        ({"variant": "other"}, "its variant, 'other', is not in the header"),
+        ({"variant": ["kaiming"]}, "unhashable"),
+        ({"seed": "3"}, "expected variant, seed, weights"),
+        ({"weights": 3}, "expected variant, seed, weights"),
+        ({"more": 3}, "expected variant, seed, weights"),
+    ],
+)
+def test_a_line_that_is_no_result_is_refused_with_its_number(
+    change: dict[str, Any], message: str, path: Path
+) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps(LINE | change) + "\n")
+    with pytest.raises(ValueError, match="is damaged in line 6") as caught:
+        read_results(path)
+    assert message in str(caught.value)
+    with pytest.raises(ValueError, match="is damaged in line 6"), open_record(path):
+        pass
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", "", "3", '{"variant":', "x" * 300_000])
+def test_other_lines_are_refused_in_few_words(line: str, path: Path) -> None:
+    with path.open("a") as file:
+        file.write(f"{line}\n{json.dumps(LINE)}\n")
+    with pytest.raises(ValueError, match="is damaged in line 6") as caught:
+        read_results(path)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]\n",
+        '{"format":"makemore3 sweep 0"}\n',
+        '{"format":"makemore3 sweep 1"}\n',
+        '{"format":"makemore3 sweep 1","data":{},"versions":{},"splits":[],"variants":{"a":1}}\n',
+        "x" * 300_000,
+    ],
+)
+def test_files_that_are_no_record_are_refused_and_stay(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"some.jsonl is no record of a sweep") as caught:
+        read_results(path)
+    assert len(str(caught.value)) < 500
+    with pytest.raises(ValueError, match="is no record of a sweep"), open_record(path):
+        pass
+    assert path.read_text() == content
+
+
+def test_a_record_without_runs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    write(path, [])
+    with pytest.raises(ValueError, match="holds no results: sweep into it first"):
+        read_results(path)
+    with pytest.raises(FileNotFoundError):
+        read_results(tmp_path / "none.jsonl")
+
+
+def test_a_second_sweep_is_told_of_the_first(path: Path) -> None:
+    with (
+        open_record(path),
+        pytest.raises(ValueError, match=r"another sweep is writing to .*some.jsonl: wait until"),
+        open_record(path),
+    ):
+        pass
+    with open_record(path):  # now the first has ended
+        pass
+
+
+def test_a_loss_that_is_not_finite_is_never_written() -> None:
+    for losses in ({"train": 2.0, "dev": float("inf")}, {"train": 2.0}, {}, None):
+        with pytest.raises(ValueError, match="expected a finite loss"):
+            HEADER.result("kaiming", 1, "w1", losses=losses)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        records._line({"loss": float("nan")})
+
+
+def test_a_line_that_does_not_reach_the_disk_is_taken_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    before = path.read_bytes()
+    with open_record(path) as record:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(OSError, match="no space left"):
+                record.add(result("kaiming", 3))
+        assert path.read_bytes() == before
+        assert ("kaiming", 3) not in record.results
+        record.add(result("kaiming", 3))
+    assert len(read_results(path)) == 5
+
+
+def test_threads_add_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    with open_record(path) as record:
+        record.begin(HEADER)
+
+        def add(first: int) -> None:
+            for seed in range(first, first + 25):
+                record.add(result("kaiming", seed))
+
+        threads = [threading.Thread(target=add, args=(100 * n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(read_results(path)) == 100
+
+
+def test_files_left_over_by_a_writer_that_was_killed_are_removed(path: Path) -> None:
+    left_over = path.with_name("some.jsonl.123.part")
+    left_over.write_text("half")
+    with open_record(path) as record:
+        assert isinstance(record, Record)
+        assert not left_over.exists()

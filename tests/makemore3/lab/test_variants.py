@@ -1,0 +1,45 @@
+"""The nets that sweeps compare: each named once, and paired where a page subtracts them."""
+
+import pytest
+import torch
+
+from makemore3.fast.nets import take_apart
+from makemore3.lab.variants import DEPTHS, SWEEPS
+from makemore3.layers import BatchNorm1d, Linear, Tanh
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_variant_is_named_once_and_builds_a_net_that_the_fast_trainers_know(
+    name: str,
+) -> None:
+    names = [variant.name for variant in SWEEPS[name]]
+    assert len(set(names)) == len(names)
+    for variant in SWEEPS[name]:
+        assert take_apart(variant.net.build(generator=torch.Generator().manual_seed(3))).blocks
+        assert variant.config.max_steps in (20_000, 200_000)
+        assert variant.config.lr_decay_step * 2 == variant.config.max_steps
+
+
+@pytest.mark.parametrize("name", ["depth", "depth-and-rate", "deep-rate", "gain", "batch-size"])
+def test_nets_with_and_without_batch_norm_start_from_the_same_weights(name: str) -> None:
+    half = len(SWEEPS[name]) // 2
+    for plain, norm in zip(SWEEPS[name][:half], SWEEPS[name][half:], strict=True):
+        assert norm.name == plain.name.replace("plain", "batch-norm")
+        assert norm.config == plain.config
+        nets = [v.net.build(generator=torch.Generator().manual_seed(3)) for v in (plain, norm)]
+        assert not any(isinstance(layer, BatchNorm1d) for layer in nets[0])
+        assert any(isinstance(layer, BatchNorm1d) for layer in nets[1])
+        weights = [
+            [layer.weight for layer in net if isinstance(layer, Linear)][:-1] for net in nets
+        ]
+        for a, b in zip(*weights, strict=True):
+            assert torch.equal(a, b)
+
+
+def test_the_sweep_of_depths_has_as_many_hidden_layers_as_it_says() -> None:
+    generator = torch.Generator().manual_seed(3)
+    hidden = [
+        sum(isinstance(layer, Tanh) for layer in variant.net.build(generator=generator))
+        for variant in SWEEPS["depth"]
+    ]
+    assert hidden == [*DEPTHS, *DEPTHS]
