@@ -92,7 +92,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     A single file stays in pytest's own process, and everything with `--pdb` or `-p no:xdist`.
     """
     options = config.option
-    if getattr(options, "numprocesses", 0) is None and not (options.tx or options.usepdb):
+    in_worker = hasattr(config, "workerinput")  # which has no processes of its own to start
+    given = in_worker or getattr(options, "numprocesses", 0) is not None
+    if not (given or options.tx or options.usepdb):
         files = [Path(argument.partition("::")[0]) for argument in config.args]
         single = len(set(files)) == 1 and files[0].is_file()
         options.numprocesses = 0 if single else 2

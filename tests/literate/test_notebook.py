@@ -291,6 +291,15 @@ def test_the_users_own_settings_stay_out(path, tmp_path, monkeypatch):
     assert run.text == f"(False, {sys.executable!r})\n"
 
 
+def test_a_notebook_runs_in_its_own_folder_whatever_that_is_called(tmp_path):
+    folder = tmp_path / "another folder"
+    folder.mkdir()
+    (folder / "data.txt").write_text("read")
+    code = "from pathlib import Path\nprint(Path.cwd().name, Path('data.txt').read_text())"
+    run = execute(made(new_code_cell(code)), folder / "a try.ipynb", time_limit=60)
+    assert code_cells(run)[0].text == "another folder read\n"
+
+
 def test_an_empty_cell_is_none(path):
     notebook = made(new_code_cell("print(1)"), new_code_cell(" \n"), new_code_cell("print(2)"))
     notebook.cells.append(new_code_cell("", id="last"))
