@@ -62,8 +62,9 @@ ARROWS = {
         "| IPython jupyter_client matplotlib matplotlib_inline nbclient literate.svg"
     ),
     "literate.download": "nbformat literate.notebook literate.page",
+    "literate.hooks": "pytest",
     "literate.pytest_plugin": (
-        "pytest pytest_codeblocks literate.compare literate.notebook literate.page "
+        "pytest pytest_codeblocks literate.compare literate.hooks literate.notebook literate.page "
         "literate.record literate.store"
     ),
     "literate.markdown_ext": (

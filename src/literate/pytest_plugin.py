@@ -12,7 +12,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +24,7 @@ from pytest_codeblocks.plugin import MarkdownFile, TestBlock
 
 from literate import notebook as notebooks
 from literate.compare import differences
+from literate.hooks import Hooks
 from literate.page import Block, Page, PageError, read_page
 from literate.record import TIME_LIMIT, BlockError, Recorded, Recorder
 from literate.store import (
@@ -41,27 +41,6 @@ _WHOLE_PAGES = ("no", "loadfile", "loadscope")
 """The values of pytest-xdist's `--dist` that keep a page in one process."""
 
 _SESSION = pytest.StashKey["_Session"]()
-
-
-class Hooks:
-    """What a project tells this plugin."""
-
-    @pytest.hookspec(firstresult=True)
-    def pytest_literate_inputs(self) -> Mapping[str, str]:  # type: ignore[empty-body]
-        """What outputs depend on beside the code, by name: for example a data set's digest.
-
-        Outputs are compared with the baked ones only between equal inputs.
-        """
-
-    @pytest.hookspec(firstresult=True)
-    def pytest_literate_kernel_lines(self, config: pytest.Config) -> list[str]:  # type: ignore[empty-body]
-        """Lines of Python that the kernel of a notebook runs before the first cell.
-
-        They share the notebook's namespace, in which they should leave no names.
-        """
-
-    def pytest_literate_reset(self) -> AbstractContextManager[None]:  # type: ignore[empty-body]
-        """A context around each chain of blocks, which restores what libraries keep globally."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
