@@ -1,13 +1,16 @@
 """What blocks and tests share: threads, processes, long runs, and the corpus as an input."""
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+
+from literate.reset import Setting, attributes_restored, settings_restored
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: threads slow tiny matrices down
 
@@ -82,10 +85,21 @@ training.train = keep.kept(training.train, Path({str(config.stash[RUNS])!r}))
     return [f"exec({lines!r}, {{}})"]
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two processes; none beside pytest's own for a single file."""
-    files = [Path(argument.partition("::")[0]) for argument in config.args]
-    return 0 if len(set(files)) == 1 and files[0].is_file() else 2
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the files between two processes, unless the command line says otherwise.
+
+    A single file stays in pytest's own process, and everything with `--pdb` or `-p no:xdist`.
+    """
+    options = config.option
+    in_worker = hasattr(config, "workerinput")  # which has no processes of its own to start
+    given = in_worker or getattr(options, "numprocesses", 0) is not None
+    if not (given or options.tx or options.usepdb):
+        files = [Path(argument.partition("::")[0]) for argument in config.args]
+        single = len(set(files)) == 1 and files[0].is_file()
+        options.numprocesses = 0 if single else 2
+        options.dist = "loadfile" if options.dist == "no" else options.dist
+        options.loadscopereorder = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,3 +115,24 @@ def pytest_literate_inputs() -> dict[str, str]:
     from makemore3.data import load_names
 
     return {"names": load_names().sha256[:16]}
+
+
+@contextlib.contextmanager
+def pytest_literate_reset() -> Iterator[None]:
+    """What torch keeps for the whole process is set back after every page."""
+    import torch
+    from torch._tensor_str import PRINT_OPTS
+
+    settings: list[Setting] = [
+        (torch.get_default_dtype, torch.set_default_dtype),
+        (lambda: None, torch.set_default_device),
+        (torch.get_rng_state, torch.set_rng_state),
+        (torch.get_num_threads, torch.set_num_threads),
+        (torch.is_grad_enabled, torch.set_grad_enabled),
+        (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+        (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+        (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        (lambda: dict(vars(PRINT_OPTS)), vars(PRINT_OPTS).update),
+    ]
+    with settings_restored(settings), attributes_restored(["torch", "makemore3"]):
+        yield

@@ -1,9 +1,13 @@
 """The arrows between the modules, as the design draws them: nothing else is imported."""
 
 import ast
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -40,32 +44,47 @@ ARROWS = {
     ),
     "literate": "",
     "literate.page": "",
-    "literate.chapters": "",
-    "literate.svg": "| matplotlib",
     "literate.compare": "| PIL",
-    "literate.record": "| _typeshed matplotlib literate.page literate.svg",
+    "literate.svg": "| matplotlib",
+    "literate.reset": "| matplotlib numpy literate.svg",
+    "literate.record": "literate.reset | literate.page literate.svg",
     "literate.store": "literate.page",
-    "literate.notebook": (
-        "nbformat literate.compare literate.page literate.store "
-        "| IPython matplotlib matplotlib_inline nbclient literate.svg"
-    ),
+    "literate.chapters": "",
     "literate.reading": "markdown",
     "literate.questions": "literate.chapters literate.page literate.reading",
     "literate.form": "literate.page literate.reading literate.store",
+    "literate.prose": "literate.page",
+    "literate.lint": (
+        "pytest_codeblocks yaml literate.chapters literate.page literate.prose literate.store"
+    ),
+    "literate.notebook": (
+        "nbformat literate.compare literate.page literate.record literate.store "
+        "| IPython jupyter_client matplotlib matplotlib_inline nbclient literate.svg"
+    ),
+    "literate.download": "nbformat literate.notebook literate.page",
+    "literate.hooks": "pytest",
     "literate.pytest_plugin": (
-        "pytest pytest_codeblocks literate.compare literate.notebook literate.page "
+        "pytest pytest_codeblocks literate.compare literate.hooks literate.notebook literate.page "
         "literate.record literate.store"
     ),
     "literate.markdown_ext": (
-        "markdown math_core literate.chapters literate.notebook literate.page literate.questions "
-        "literate.reading literate.store"
+        "markdown math_core literate.page literate.questions literate.reading literate.store"
     ),
-    "literate.lint": "pytest_codeblocks yaml literate.chapters literate.page literate.store",
+    "literate.notebook_page": (
+        "nbconvert nbformat literate.markdown_ext literate.notebook literate.reading "
+        "| mkdocs_jupyter"
+    ),
     "literate.search": "literate.store",
     "literate.player": "literate.chapters literate.store",
-    "literate.mkdocs_hooks": (
-        "mkdocs nbformat literate.notebook literate.page literate.player literate.search "
+    "literate.finish": (
+        "platformdirs literate.notebook literate.page literate.player literate.search "
         "literate.store | fontTools"
+    ),
+    "literate.__main__": "literate.finish",
+    "literate.mkdocs_plugin": (
+        "mkdocs nbformat literate.download literate.finish literate.markdown_ext "
+        "literate.notebook literate.page literate.questions literate.store "
+        "| literate.notebook_page"
     ),
 }
 
@@ -165,8 +184,29 @@ def test_table_keeps_the_designs_principles(name):
         assert "matplotlib" not in names or name == "makemore3.figures"
     else:
         assert not names & {"makemore3", "torch"}
-        assert "mkdocs" not in names or name == "literate.mkdocs_hooks"
+        assert "mkdocs" not in names or name == "literate.mkdocs_plugin"
+        assert "mkdocs_jupyter" not in names or name == "literate.notebook_page"
         assert "matplotlib" not in allowed(name)[0]
+
+
+def test_what_is_imported_is_declared():
+    """Every distribution that a module or a test imports stands in `pyproject.toml`."""
+    project = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text())["project"]
+    listed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {_canonical(re.split(r"[^\w.-]", entry)[0]) for entry in listed}
+    distributions = packages_distributions()
+    tests = sorted((SOURCE.parent / "tests").rglob("*.py"))
+    own = {*PACKAGES, *(path.stem for path in tests)}
+    for path in [*MODULES.values(), SOURCE.parent / "conftest.py", *tests]:
+        for name, line, _ in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            top = name.partition(".")[0]
+            if top not in sys.stdlib_module_names and top not in own and top != "_typeshed":
+                names = {_canonical(found) for found in distributions.get(top, [top])}
+                assert names & declared, f"{path}:{line}: {top} is not declared"
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @pytest.mark.parametrize(

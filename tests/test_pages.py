@@ -1,5 +1,7 @@
 """The real pages and the README, checked by `literate.lint` against what was baked."""
 
+import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,15 +12,18 @@ from mkdocs.config import load_config
 
 from literate import form, lint
 from literate.chapters import Lecture, read_chapters
-from literate.notebook import DIRECTIVE, as_page, read_notebook
-from literate.page import Page, PageError, read_page
-from literate.store import Baked, Problem, Store, StoreError, page_name
+from literate.notebook import code_cells, read_notebook
+from literate.notebook_page import convert
+from literate.page import Page, PageError, parse_page, read_page
+from literate.store import Baked, Output, Problem, Store, StoreError, page_files, page_name
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 STORE = Store(DOCS / "baked")
-PAGES = sorted(DOCS.rglob("*.md"))
+NAMED = ("title", "description")
+NOTEBOOKS = page_files(DOCS, "*.ipynb")
+PAGES = [*page_files(DOCS), *NOTEBOOKS]
 
 STARTS = [
     *[0, 82, 259, 779, 1673, 2440, 3787, 3890, 4450],
@@ -44,8 +49,6 @@ def outputs(path: Path) -> list[Problem]:
 
 
 def numbers(path: Path) -> list[Problem]:
-    if notebook := with_notebook(path):
-        return lint.numbers(*notebook)
     return lint.numbers(page(path), stored(path))
 
 
@@ -74,8 +77,8 @@ def anchors(path: Path) -> list[Problem]:
 
 
 def baked(path: Path) -> list[Problem]:
-    if with_notebook(path):
-        return []  # the notebook's outputs are its own
+    if path in NOTEBOOKS:
+        return []  # its outputs are its own, and `convert` has checked them
     problems = STORE.problems(page(path), page_name(path, DOCS))
     remedy = f": `pytest --bake {path.relative_to(ROOT)}` writes the page's outputs anew"
     return [Problem(problem.line, problem.message + remedy) for problem in problems]
@@ -109,7 +112,7 @@ def test_page(path: Path, check: Check):
 
 
 def test_every_folder_of_outputs_belongs_to_a_page():
-    orphans = STORE.orphans(page_name(path, DOCS) for path in PAGES)
+    orphans = STORE.orphans(page_name(path, DOCS) for path in page_files(DOCS))
     assert orphans == [], f"remove from {STORE.root.relative_to(ROOT)}, or bake again: {orphans}"
 
 
@@ -126,27 +129,29 @@ def test_page_of_a_chapter_exists(chapter):
 
 @cache
 def page(path: Path) -> Page:
-    notebook = with_notebook(path)
-    return notebook[0] if notebook else read_page(path)
+    """A page; a notebook as the Markdown that the site makes of it."""
+    if path not in NOTEBOOKS:
+        return read_page(path)
+    words = read_notebook(path).metadata
+    head = "\n".join(
+        ["---", *(f"{n}: {json.dumps(words[n])}" for n in words if n in NAMED), "---", ""]
+    )
+    text, _ = convert(path, {"remove_tag_config": {}})
+    text = re.sub(r"^!\[\]\(output-\d+\)$", "", text, flags=re.MULTILINE)
+    return parse_page(head + re.sub(r"\]\(baked-\d+-\d+\)", "](baked)", text), path)
 
 
 @cache
 def stored(path: Path) -> Baked:
     """What is baked for the page; nothing where the check of the outputs tells what is wrong."""
+    if path in NOTEBOOKS:
+        cells = enumerate(code_cells(read_notebook(path)), start=1)
+        return Baked({number: Output("", cell.text, cell.figures) for number, cell in cells})
     try:
         baked = STORE.read(page_name(path, DOCS)) if path in PAGES else None
     except StoreError:
         baked = None
     return baked or Baked()
-
-
-@cache
-def with_notebook(path: Path) -> tuple[Page, Baked] | None:
-    """A page that shows a notebook, with the notebook's text, and the notebook's outputs."""
-    own = read_page(path)
-    if match := DIRECTIVE.search(own.text):
-        return as_page(own.text, read_notebook(path.parent / match["file"]), path)
-    return None
 
 
 @cache

@@ -4,6 +4,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+_WORDS_A_MINUTE = 230
+
 
 class ChaptersError(Exception):
     """A chapter table that contradicts itself; the message names file and chapter."""
@@ -76,3 +78,26 @@ def label(seconds: int) -> str:
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def chapter_map(docs: Path) -> list[str]:
+    """The lines of the map that stands in the place of `[[chapters]]`."""
+    lecture = read_chapters(docs / "chapters.toml")
+    rows = ["| No. | Chapter | Starts at | To read |", "|--:|:--|:--|--:|"]
+    before = ""
+    for chapter in lecture.chapters:
+        file = chapter.page.partition("#")[0]
+        title, minutes = f"**{chapter.title}**", "to come"
+        if file and (docs / file).is_file():
+            title = f"[**{chapter.title}**]({chapter.page})"
+            minutes = "" if file == before else f"{_minutes(docs / file)} min"
+        start = lecture.link(chapter.start)
+        rows.append(f"| {chapter.number} | {title}<br>{chapter.about} | {start} | {minutes} |")
+        before = file
+    return rows
+
+
+def _minutes(path: Path) -> int:
+    """Minutes to read a page, with its code and a few seconds for each figure."""
+    text = path.read_text(encoding="utf-8")
+    return max(1, round(len(text.split()) / _WORDS_A_MINUTE + text.count("](baked") / 6))

@@ -8,13 +8,45 @@ are, with coordinates within half a unit.
 import difflib
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Container, Sequence
 from decimal import Decimal
+from typing import Protocol
+
+
+class Output(Protocol):
+    """What a block or a cell printed, and the figures it drew, as SVG."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+
+    @property
+    def figures(self) -> Sequence[str]: ...  # noqa: D102
+
 
 _NUMBER = re.compile(r" *(?P<number>[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
 _COORDINATES = {"d", "points", "transform", "x", "y", "width", "height", "viewBox"}
 _COORDINATE = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?")
 _SCALE = re.compile(r"(?:scale|matrix)\([^)]*\)")
 _TOLERANCE = 0.5
+
+
+def differences(
+    name: str, baked: Output, now: Output, not_compared: Container[int] = ()
+) -> list[str]:
+    """How what `name` did now differs from what is stored of it.
+
+    `not_compared` holds the numbers, from 1, of figures that may differ.
+    """
+    found = []
+    if difference := text_difference(baked.text, now.text):
+        found.append(f"{name} printed something else:\n{difference}")
+    if len(baked.figures) != len(now.figures):
+        found.append(f"{name} drew {len(now.figures)} figures, {len(baked.figures)} are stored")
+        return found
+    for number, pair in enumerate(zip(baked.figures, now.figures, strict=True), start=1):
+        if number not in not_compared and (difference := svg_difference(*pair)):
+            found.append(f"{name} drew another figure {number}: {difference}")
+    return found
 
 
 def text_difference(old: str, new: str) -> str | None:

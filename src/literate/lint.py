@@ -18,7 +18,9 @@ import yaml
 from pytest_codeblocks import extract_from_buffer
 
 from literate.chapters import Chapter, Lecture, label
-from literate.page import CODE_SPAN, CONT_MARKER, Page, front_matter_end
+from literate.page import CONT_MARKER, Page, front_matter_end
+from literate.page import fences as all_fences
+from literate.prose import LINK, Sentence, sentences, without_code
 from literate.store import Baked, Problem
 
 Render = Callable[[str], str]
@@ -26,39 +28,6 @@ Render = Callable[[str], str]
 
 DESCRIPTION_LENGTH = range(50, 161)
 ALT_LENGTH = 20
-
-_LINKED = "\ue000"
-"""Stands in prose for a link to another site."""
-_BREAK = "\ue001"
-"""Ends a sentence that no full stop ends: an alt text."""
-
-_GAP = r"(?:(?!\n *\n).)"
-"""A character of a paragraph, line ends included."""
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_MATHS = re.compile(
-    rf"\$\${_GAP}+?\$\$|\\\[{_GAP}+?\\\]|\\\({_GAP}+?\\\)"
-    rf"|(?<![\\$])\$(?![\s$])(?:\\.|(?!\n *\n)[^\\$])+?(?<!\s)\$",
-    re.DOTALL,
-)
-_LABEL = r"\[(?P<label>(?:[^\[\]]|\[[^\[\]]*\])*)\]"
-_TARGET = (
-    r"\(\s*<?(?P<target>[^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+\"[^\"]*\"|\s+'[^']*')?\s*\)"
-)
-_IMAGE = re.compile("!" + _LABEL + _TARGET)
-_LINK = re.compile("(?<!!)" + _LABEL + _TARGET)
-_DEFINITION = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]]+)\]:\s*(?P<target>\S+).*$", re.MULTILINE)
-_REFERENCE = re.compile(_LABEL + r"(?:\[(?P<name>[^\[\]]*)\])?")
-_TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?>")
-_URL = re.compile(r"<?https?://[^\s<>()\[\]\"']+>?")
-_ATTRIBUTES = re.compile(r"\{:[^{}\n]*\}|\{ *[#.][^{}\n]*\}")
-
-_UNIT_START = re.compile(r"\s*(?:>\s*)*(?:#|\||[-*+]\s|\d+[.)]\s|!!!|\?\?\?|===|:\s|\[\^)")
-_UNIT_ALONE = re.compile(r"\s*(?:>\s*)*(?:#|\||!!!|\?\?\?|===)")
-_ITEM = re.compile(r"^\s*(?:>\s*)*(?:[-*+]|\d+[.)])\s")
-_SENTENCE_END = re.compile(rf"[.!?…][\"'”’)\]*_]*(?=\s|$)|{_BREAK}")
-_ABBREVIATION = re.compile(
-    r"\b(?:(?i:e\.g|i\.e|vs|cf|ca|al|approx|resp|incl|eqs?|figs?|secs?|pp?|no|vol)|[A-Z])$"
-)
 
 _NUMBER = re.compile(
     r"(?<![\w.])(?P<sign>[-+]?)(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
@@ -86,7 +55,7 @@ def numbers(page: Page, baked: Baked) -> list[Problem]:
             f"{shown} stands in no output and no code of this page: correct it, print it, or link "
             "to its source in the same sentence, or to its moment at the start of the paragraph",
         )
-        for sentence in _sentences(page)
+        for sentence in sentences(page)
         if not sentence.has_source
         for line, shown, number in _measured(sentence)
         if not known.has(number)
@@ -130,7 +99,7 @@ class _Known:
         )
 
 
-def _measured(sentence: "_Sentence") -> Iterator[tuple[int, str, _Number]]:
+def _measured(sentence: Sentence) -> Iterator[tuple[int, str, _Number]]:
     """Line, spelling and value of the numbers with a decimal point, an exponent or a percent."""
     for match, number in _numbers(sentence.text):
         whole = "." not in match["digits"] and not match["exponent"]
@@ -173,80 +142,6 @@ def _svg_text(svg: str) -> str:
     return "\n".join("".join(text.itertext()) for text in texts)
 
 
-# Prose
-
-
-@dataclass(frozen=True)
-class _Sentence:
-    """A sentence, a heading or a table row, without code, maths, markup and link labels."""
-
-    line: int
-    text: str
-    has_source: bool
-    """Whether it links to another site, or its paragraph starts with such a link: a moment."""
-
-
-def _sentences(page: Page) -> Iterator[_Sentence]:
-    for first_line, unit in _units(_bare_prose(page).split("\n")):
-        from_moment = unit.lstrip().startswith(_LINKED)
-        begin = 0
-        for end in [*_sentence_ends(unit), len(unit)]:
-            text = unit[begin:end]
-            line = first_line + unit.count("\n", 0, begin)
-            yield _Sentence(line, text, from_moment or _LINKED in text)
-            begin = end
-
-
-def _sentence_ends(unit: str) -> Iterator[int]:
-    for match in _SENTENCE_END.finditer(unit):
-        if not _ABBREVIATION.search(unit, 0, match.start()):
-            yield match.end()
-
-
-def _units(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Paragraphs, list items, headings, titles and table rows, with their first lines."""
-    unit: list[str] = []
-    for number, line in enumerate([*lines, ""], start=1):
-        if unit and (not line.strip() or _UNIT_START.match(line) or _UNIT_ALONE.match(unit[0])):
-            yield number - len(unit), _ITEM.sub(" ", "\n".join(unit), count=1)
-            unit = []
-        if line.strip():
-            unit.append(line)
-
-
-def _bare_prose(page: Page) -> str:
-    """The page's prose, its lines unchanged in number, with everything blank that is no prose."""
-    text = _without_code(page)
-    text = _MATHS.sub(_blank, text)
-    text = _IMAGE.sub(lambda m: f"  {m['label']}{_BREAK}" + _blank(m)[len(m["label"]) + 3 :], text)
-    targets = {m["name"].lower(): m["target"] for m in _DEFINITION.finditer(text)}
-    text = _DEFINITION.sub(_blank, text)
-    text = _LINK.sub(lambda m: _marked(m, m["target"]), text)
-    text = _REFERENCE.sub(
-        lambda m: (
-            _marked(m, target)
-            if (target := targets.get((m["name"] or m["label"]).lower())) is not None
-            else m[0]
-        ),
-        text,
-    )
-    text = _TAG.sub(lambda m: _marked(m, "http" if 'href="http' in m[0] else ""), text)
-    text = _URL.sub(lambda m: _marked(m, "http"), text)
-    return _ATTRIBUTES.sub(_blank, text)
-
-
-def _without_code(page: Page) -> str:
-    return _COMMENT.sub(_blank, CODE_SPAN.sub(_blank, "\n".join(page.prose())))
-
-
-def _blank(match: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", match[0])
-
-
-def _marked(match: re.Match[str], target: str) -> str:
-    return (_LINKED if target.startswith("http") else " ") + _blank(match)[1:]
-
-
 # Times
 
 
@@ -256,8 +151,8 @@ def times(page: Page, lecture: Lecture, name: str = "") -> list[Problem]:
     `name` is the page's path below the docs folder. A moment must lie in one of the chapters that
     the table gives to the page, or name its chapter; a page without chapters may link to any.
     """
-    text = _without_code(page)
-    links = {match.start("target"): match["label"] for match in _LINK.finditer(text)}
+    text = without_code(page)
+    links = {match.start("target"): match["label"] for match in LINK.finditer(text)}
     own = [chapter for chapter in lecture.chapters if name and chapter.page.split("#")[0] == name]
     problems = []
     for match in _VIDEO.finditer(text):
@@ -355,10 +250,16 @@ def fences(page: Page, render: Render) -> list[Problem]:
             f"python blocks in lines {executed} are executed, those in lines {parsed} recorded"
         )
         return [Problem(1, message)]
-    shown = _shown_python(render(_body(page)))
+    html = render(_body(page))
+    shown = _shown_python(html)
     if len(shown) != len(parsed):
         message = f"{len(parsed)} python blocks are executed (lines {parsed}), {len(shown)} shown"
         return [Problem(1, message)]
+    in_fences = len(list(all_fences(page.path, _body(page).split("\n"))))
+    if (code := html.count("<pre")) != in_fences:
+        found = f"{code} pieces of code are shown, {in_fences} stand in fences"
+        remedy = "what is only indented never runs: fence it, as `python` or `text`"
+        return [Problem(1, f"{found}: {remedy}")]
     return [
         Problem(block.first_line, f"block {block.number} is shown otherwise than it is executed")
         for block, code in zip(page.blocks, shown, strict=True)

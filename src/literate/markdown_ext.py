@@ -2,9 +2,8 @@
 
 Per page it places what each block printed, turns `![alt](baked) caption` into a figure with the
 baked SVG inlined, sets the maths that arithmatex found as MathML, and replaces `[[chapters]]` by
-the map of the chapters, `[[questions]]` by the viewers' questions and `[[notebook file.ipynb]]` by
-that notebook, which stands beside the page. It warns of anything missing or outdated, so that a
-strict build fails.
+the map of the chapters and `[[questions]]` by the viewers' questions. It warns of anything missing
+or outdated, so that a strict build fails.
 """
 
 import html
@@ -12,18 +11,19 @@ import logging
 import os
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from markdown import Markdown
 from markdown.extensions import Extension
+from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 from math_core import LatexError, LatexToMathML
 
-from literate.chapters import read_chapters
-from literate.notebook import DIRECTIVE, NotebookError, as_page, read_notebook
 from literate.page import (
     FIGURE_TARGET,
     Block,
@@ -33,42 +33,53 @@ from literate.page import (
     normalise,
     read_page,
 )
-from literate.questions import QuestionError, about, by_chapter, read_questions
+from literate.questions import DIRECTIVES, QuestionError
 from literate.reading import Moments, Terms, printed
-from literate.store import Baked, Store, StoreError, block_problems, page_name
+from literate.store import Baked, Store, StoreError, block_problems, page_files, page_name
 
 # MkDocs counts warnings below this name, so that its strict mode fails on them.
 _log = logging.getLogger("mkdocs.plugins.literate")
 
-_CHAPTERS = "[[chapters]]"
-_QUESTIONS = "[[questions]]"
-_OURS = re.compile(
-    r"^\s*(?:(?:```|~~~)\W*py|\[\[(?:chapters\]\]|questions\]\]|notebook ))", re.MULTILINE
-)
-_Lines = dict[int, list[str]]
-"""What stands in each line of a page, by number: itself, or more than one line."""
-
+_OURS = re.compile(r"^\s*(?:(?:```|~~~)\W*py|\[\[\w+\]\]\s*$)", re.MULTILINE)
 _AFTER_NORMALISE_BEFORE_FENCES = 27
 _AFTER_INLINE = 15
 _AFTER_MATHS = 14
 _LAST = 13
+_AFTER_RAW_HTML = 5
 _LABEL_LENGTH = 70
-_WORDS_A_MINUTE = 230
 _CLOSING = re.compile(r"[.,;:!?)\]”’]+")
 _MINUS = re.compile(r"(?<![\w)\]/=^-])-(?=\d)")
 _PERCENT = re.compile(r"(?<=\d)\s(?=%)")
+_PLAIN_CODE = re.compile(r'<span class="(?:n|o|p|w)">([^<]*)</span>')
+_TABLE = re.compile(r"<table>(?P<rows>.*?)</table>", re.DOTALL)
+_MISSING = (
+    '<p class="lit-missing">The output of this block is missing or outdated: '
+    "<code>pytest --bake</code> writes it.</p>"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a host tells of the page that it renders: the option `page` is a function that does.
+
+    A page that is not written in Markdown brings what is `shown` in it: image targets, and the HTML
+    that stands in their place.
+    """
+
+    path: Path
+    shown: Mapping[str, str] | None = None
 
 
 class LiterateExtension(Extension):
-    """Options: `docs`, the folder of the pages; `store`, that of the baked outputs; `colab`, the
-    address at which Colab opens the files of `docs`, or "" if there is none.
+    """Options: `docs`, the folder of the pages; `store`, that of the baked outputs; `page`, a
+    function that returns the `Source` being rendered: without it the page is found by its text.
     """
 
     def __init__(self, **options: Any) -> None:
         self.config = {
             "docs": ["docs", "the folder of the pages"],
             "store": ["", "the folder of the baked outputs; `baked` in `docs` if empty"],
-            "colab": ["", "where Colab opens the files of `docs`; no button if empty"],
+            "page": ["", "a function that returns the source of the page being rendered"],
         }
         super().__init__(**options)
 
@@ -76,7 +87,7 @@ class LiterateExtension(Extension):
         docs = Path(os.fspath(self.getConfig("docs")))
         store = self.getConfig("store")
         baked = Store(Path(os.fspath(store)) if store else docs / "baked")
-        state = _State(docs, baked, self.getConfig("colab"), Terms(md, docs))
+        state = _State(docs, baked, self.getConfig("page") or (lambda: None), Terms(md, docs))
         md.registerExtension(self)
         self.reset = state.clear
         md.preprocessors.register(_Place(md, state), "literate", _AFTER_NORMALISE_BEFORE_FENCES)
@@ -85,6 +96,7 @@ class LiterateExtension(Extension):
         md.treeprocessors.register(_Numbers(md), "literate-numbers", _AFTER_MATHS)
         md.treeprocessors.register(Moments(md), "literate-moments", _AFTER_MATHS)
         md.treeprocessors.register(state.terms, "literate-terms", _LAST)
+        md.postprocessors.register(_Finish(md), "literate", _AFTER_RAW_HTML)
 
 
 def makeExtension(**options: Any) -> LiterateExtension:
@@ -96,29 +108,43 @@ def makeExtension(**options: Any) -> LiterateExtension:
 class _State:
     docs: Path
     store: Store
-    colab: str
+    told: Any
     terms: Terms
-    figures: dict[str, str] = field(default_factory=dict)
-    """Target of a figure in the current page -> its SVG."""
+    shown: dict[str, str] = field(default_factory=dict)
+    """Target of an image in the current page -> the HTML in its place."""
 
     def clear(self) -> None:
         """Forget the page before."""
-        self.figures.clear()
+        self.shown.clear()
         self.terms.page = None
 
-    def find_page(self, text: str) -> tuple[Path, int] | None:
-        """The file whose text ends with `text`, and how many lines of the file precede it.
+    def find(self, text: str, told: Path | None) -> tuple[Path, int] | None:
+        """The page that `text` is of, and how many lines of the file precede it.
 
-        An extension is not told which page it converts; front matter is gone from what it gets.
+        Front matter is gone from what an extension gets. Where several pages have one text, their
+        blocks are the same, and so are their outputs: any that is baked will do.
         """
-        found = []
-        wanted = text.strip()
-        for path in sorted(self.docs.rglob("*.md")):
-            whole = normalise(path.read_text(encoding="utf-8")).rstrip()
-            if whole.endswith(wanted):
+        wanted, found = text.strip(), []
+        for path in [told] if told else page_files(self.docs):
+            whole = _text(path, path.stat().st_mtime_ns)
+            body = "\n".join(whole.split("\n")[front_matter_end(whole) :])
+            if wanted in (whole.strip(), body.strip()):
                 before = whole[: len(whole) - len(wanted)].count("\n")
                 found.append((path, before - text[: text.index(wanted)].count("\n")))
-        return found[0] if len(found) == 1 else None
+        found.sort(key=lambda item: not self.store.has(page_name(item[0], self.docs)))
+        names = ", ".join(str(path) for path, _ in found)
+        if told and not found:
+            _log.warning("%s: its text was changed before it came here: no output is shown", told)
+        elif not found:
+            _log.warning("a page with python blocks is not in %s: %.60r", self.docs, wanted)
+        elif len(found) > 1:
+            _log.warning("%s have the same text: the outputs of the first are shown", names)
+        return found[0] if found else None
+
+
+@lru_cache(maxsize=1000)
+def _text(path: Path, changed: int) -> str:
+    return normalise(path.read_text(encoding="utf-8-sig", errors="replace")).rstrip()
 
 
 class _Place(Preprocessor):
@@ -129,21 +155,21 @@ class _Place(Preprocessor):
         self.state = state
 
     def run(self, lines: list[str]) -> list[str]:
+        source: Source | None = self.state.told()
+        self.state.terms.page = source.path if source else None
+        if source and source.shown is not None:
+            self.state.shown.update(source.shown)
+            return lines
         text = "\n".join(lines)
         if not _OURS.search(text):
             return lines
-        found = self.state.find_page(text)
+        found = self.state.find(text, source.path if source else None)
         if found is None:
-            _log.warning(
-                "a page with python blocks is not (or more than once) in %s", self.state.docs
-            )
             return lines
         path, offset = found
         self.state.terms.page = path
         try:
             page = read_page(path)
-            if notebook := DIRECTIVE.search(page.text):
-                return self._notebook(page, path.parent / notebook["file"])
         except PageError as error:
             _log.warning("%s", error)
             return lines
@@ -152,38 +178,25 @@ class _Place(Preprocessor):
         except StoreError as error:
             _log.warning("%s: %s", path, error)
             baked = Baked()
-        shown = self._shown(page, baked, lines, offset)
+        shown = self._shown(page, baked, dict(enumerate(lines, start=offset + 1)))
         for number, line in enumerate(page.prose(), start=1):
-            if line.strip() == _CHAPTERS:
-                shown[number] = ["", *_chapter_map(self.state), ""]
-            elif line.strip() == _QUESTIONS:
-                shown[number] = ["", *_questions(path, self.state), ""]
-        return _joined(shown)
+            if make := DIRECTIVES.get(line.strip()):
+                try:
+                    shown[number] = ["", *make(path, self.state.docs), ""]
+                except (PageError, QuestionError) as error:
+                    _log.warning("%s", error)
+        return [line for number in sorted(shown) for line in shown[number]]
 
-    def _notebook(self, page: Page, path: Path) -> list[str]:
-        """The page with its notebook, and below the title the links to get it."""
-        try:
-            whole, baked = as_page(page.text, read_notebook(path), page.path)
-        except (OSError, NotebookError, PageError) as error:
-            _log.warning("%s: %s", path, error)
-            return [self.md.htmlStash.store(_MISSING)]
-        start = front_matter_end(whole.text)
-        shown = self._shown(whole, baked, whole.text.split("\n")[start:], start)
-        prose = enumerate(whole.prose(), start=1)
-        title = next((n for n, line in prose if line.startswith("# ")), start + 1)
-        shown[title] += ["", _links(path, self.state), ""]
-        return _joined(shown)
-
-    def _shown(self, page: Page, baked: Baked, lines: list[str], offset: int) -> _Lines:
+    def _shown(self, page: Page, baked: Baked, lines: dict[int, str]) -> dict[int, list[str]]:
         """The lines by their number in the page, with the outputs below their blocks."""
-        shown = {number: [line] for number, line in enumerate(lines, start=offset + 1)}
+        shown = {number: [line] for number, line in lines.items()}
         for block in page.blocks:
             below = self._output(page.path, block, baked, shown)
             shown[block.first_line].insert(0, "")
             shown[block.last_line] += ["", block.indent + below, ""]
         return shown
 
-    def _output(self, path: Path, block: Block, baked: Baked, shown: _Lines) -> str:
+    def _output(self, path: Path, block: Block, baked: Baked, shown: dict[int, list[str]]) -> str:
         """What stands below `block`; its figures get their addresses where the page has them."""
         if problems := block_problems(block, baked):
             for problem in problems:
@@ -193,71 +206,19 @@ class _Place(Preprocessor):
         texts = zip(block.figures, output.figures, strict=True)
         for index, (words, svg) in enumerate(texts, start=1):
             target = f"baked-{block.number}-{index}"
-            self.state.figures[target] = svg
+            self.state.shown[target] = svg
             line = words.line
             while not FIGURE_TARGET.search(shown[line][0]):
                 line += 1
             shown[line][0] = FIGURE_TARGET.sub(f"]({target}", shown[line][0], count=1)
-        if not output.text:
-            return ""
-        return self.md.htmlStash.store(printed(block.number, output.text))
-
-
-_MISSING = (
-    '<p class="lit-missing">The output of this block is missing or outdated: '
-    "<code>pytest --bake</code> writes it.</p>"
-)
-
-
-def _joined(shown: _Lines) -> list[str]:
-    return [line for number in sorted(shown) for line in shown[number]]
-
-
-def _links(path: Path, state: _State) -> str:
-    links = [f"[Download this notebook]({path.name})"]
-    if state.colab:
-        file = path.relative_to(state.docs).as_posix()
-        links.append(f"[Open it in Colab]({state.colab.rstrip('/')}/{file})")
-    return " · ".join(links)
-
-
-def _chapter_map(state: _State) -> list[str]:
-    lecture = read_chapters(state.docs / "chapters.toml")
-    rows = ["| No. | Chapter | Starts at | To read |", "|--:|:--|:--|--:|"]
-    before = ""
-    for chapter in lecture.chapters:
-        file = chapter.page.partition("#")[0]
-        title, minutes = f"**{chapter.title}**", "to come"
-        if file and (state.docs / file).is_file():
-            title = f"[**{chapter.title}**]({chapter.page})"
-            minutes = "" if file == before else f"{_minutes(state.docs / file)} min"
-        start = lecture.link(chapter.start)
-        rows.append(f"| {chapter.number} | {title}<br>{chapter.about} | {start} | {minutes} |")
-        before = file
-    return rows
-
-
-def _minutes(path: Path) -> int:
-    """Minutes to read a page, with its code and a few seconds for each figure."""
-    text = path.read_text(encoding="utf-8")
-    return max(1, round(len(text.split()) / _WORDS_A_MINUTE + text.count("](baked") / 6))
-
-
-def _questions(path: Path, state: _State) -> list[str]:
-    """The index of the viewers' questions, or below a page of the notes those about it."""
-    folder = state.docs / "questions"
-    try:
-        questions = read_questions(folder)
-    except (PageError, QuestionError) as error:
-        _log.warning("%s", error)
-        return []
-    if path.parent == folder:
-        return by_chapter(questions, read_chapters(state.docs / "chapters.toml"))
-    return about(questions, path.relative_to(state.docs).as_posix())
+        return self.md.htmlStash.store(printed(block.number, output.text)) if output.text else ""
 
 
 class _Draw(Treeprocessor):
-    """Turns a paragraph that begins with a baked figure into `<figure>` and `<figcaption>`."""
+    """Turns a paragraph that begins with a baked figure into `<figure>` and `<figcaption>`.
+
+    An image that stands for anything else than a drawing or a picture is replaced by that.
+    """
 
     def __init__(self, md: Markdown, state: _State) -> None:
         super().__init__(md)
@@ -269,10 +230,14 @@ class _Draw(Treeprocessor):
             if image is None or image.tag != "img" or (paragraph.text or "").strip():
                 continue
             target = image.get("src", "")
-            svg = self.state.figures.get(target)
-            if svg is None and target != "baked":
+            shown = self.state.shown.get(target, "")
+            if not shown and target != "baked":
                 continue
             paragraph.remove(image)
+            label = html.escape(image.get("alt", ""), quote=True)
+            if shown and not shown.startswith(("<svg ", "<img ")):
+                paragraph.text = self.md.htmlStash.store(shown)
+                continue
             caption = ET.Element("figcaption")
             caption.text = (image.tail or "").lstrip()
             caption.extend(paragraph)
@@ -282,9 +247,9 @@ class _Draw(Treeprocessor):
             paragraph.set("class", "lit-figure")
             paragraph.set("data-search-exclude", "")
             paragraph.append(caption)
-            if svg is not None:  # otherwise a warning and a note below the block say so
-                label = html.escape(image.get("alt", ""), quote=True)
-                drawing = svg.strip().replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+            if shown:  # otherwise a warning and a note below the block say so
+                drawing = shown.strip().replace("<img ", f'<img alt="{label}" ', 1)
+                drawing = drawing.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
                 paragraph.text = self.md.htmlStash.store(drawing)
 
 
@@ -307,9 +272,11 @@ class _Maths(Treeprocessor):
                 continue
             element.set("class", "lit-math")
             if display:
+                words = " ".join(latex.split())
+                short = words if len(words) <= _LABEL_LENGTH else words[: _LABEL_LENGTH - 1] + "…"
                 element.set("tabindex", "0")
                 element.set("role", "group")
-                element.set("aria-label", f"Formula: {_shortened(latex)}")
+                element.set("aria-label", f"Formula: {short}")
             # As text a formula is a row of letters, of no use to a search.
             mathml = mathml.replace("<math", "<math data-search-exclude", 1)
             element.text = self.md.htmlStash.store(mathml)
@@ -341,6 +308,18 @@ def _numbers(text: str | None, *, behind_element: bool = False) -> str | None:
     return _MINUS.sub(minus, _PERCENT.sub("\u00a0", text))
 
 
-def _shortened(latex: str) -> str:
-    words = " ".join(latex.split())
-    return words if len(words) <= _LABEL_LENGTH else words[: _LABEL_LENGTH - 1] + "…"
+class _Finish(Postprocessor):
+    """Lets the keyboard scroll code and tables, and thins out the code.
+
+    Names, operators, punctuation and blanks are two thirds of what Pygments wraps, and half of all
+    the elements of a page; the style gives them no colour.
+    """
+
+    def run(self, text: str) -> str:
+        text = text.replace("<pre><span></span><code>", '<pre tabindex="0"><code>')
+        text = _TABLE.sub(
+            r'<div class="lit-table" role="group" aria-label="Table" tabindex="0">'
+            r'<table class="lit">\g<rows></table></div>',
+            text,
+        )
+        return _PLAIN_CODE.sub(r"\1", text)

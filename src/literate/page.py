@@ -12,20 +12,30 @@ from pathlib import Path
 
 CONT = "<!--pytest-codeblocks:cont-->"
 CONT_MARKER = re.compile(r"<!--[- ]*pytest-codeblocks:[- ]*cont[- ]*-->")
-
 CODE_SPAN = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n *\n).)+?(?<!`)(?P=ticks)(?!`)", re.DOTALL)
+FIGURE_TARGET = re.compile(r"\]\(baked(?=[\s)])")
 
-_FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<info>.*)$")
-_NESTED_FENCE = re.compile(r"^ *(?:>|[-*+] |\d+[.)] )[ >]*(?:```+|~~~+)(?P<info>.*)$")
-_PYTHON_LIKE = re.compile(r"^\W*(python|py)[\d.]*\b|\{.*\s\.(python|py)[\d.]*\b", re.IGNORECASE)
 _MARKER = re.compile(r"<!--[-\s]*pytest[-.]")
 _FIGURE = re.compile(
-    r"^!\[(?P<alt>.*?)\]\(baked"
-    r"(?:\s+\"not compared: (?P<not_compared>[^\"]+)\")?\)"
+    r"^!\[(?P<alt>.*?)\]\(baked(?:\s+\"not compared: (?P<not_compared>[^\"]+)\")?\)"
     r"\s*(?P<caption>.*)$",
     re.DOTALL,
 )
-FIGURE_TARGET = re.compile(r"\]\(baked(?=[\s)])")
+_FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<info>.*)$")
+_NAME = r"(?:i?py(?:thon|con)?|doctest)[\d.]*\b"
+PYTHON_LIKE = re.compile(rf"\W*{_NAME}|\{{.*\s\.{_NAME}", re.IGNORECASE)
+_NESTED = re.compile(r"^ *(?:>|[-*+] |\d+[.)] )[ >]*(?:```+|~~~+)(?P<info>.*)$")
+_REFUSED = [
+    ("~", "a fence of tildes is unknown to pytest-codeblocks, and python in it would never run"),
+    ("`+[^`]+`", "this is inline code for a reader, and a fence for pytest-codeblocks"),
+    (r"`+\s*(?:sh|bash)\s*$", "it would be executed and its output lost: write `console`"),
+    (
+        rf"(?!`+python\s*$)`+(?i:{PYTHON_LIKE.pattern})",
+        "python is shown but never run unless its fence is exactly ```` ```python ````; code that "
+        "is not to be run is `text`",
+    ),
+]
+"""Openings of fences that a reader and pytest-codeblocks take differently."""
 
 
 class PageError(Exception):
@@ -82,19 +92,28 @@ class Page:
         """Blocks that share one namespace, in order: one list for each run of pytest-codeblocks."""
         chains: list[list[Block]] = []
         for block in self.blocks:
-            if block.continues:
-                chains[-1].append(block)
-            else:
-                chains.append([block])
+            if not block.continues:
+                chains.append([])
+            chains[-1].append(block)
         return chains
 
     def prose(self) -> list[str]:
         """The page's lines, with those of front matter and of fences of any language empty."""
         lines = self.text.split("\n")
         lines[: front_matter_end(self.text)] = [""] * front_matter_end(self.text)
-        for fence in list(_fences(self.path, lines)):
+        for fence in list(fences(self.path, lines)):
             lines[fence.first - 1 : fence.last] = [""] * (fence.last - fence.first + 1)
         return lines
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fence of any language, from line `first` to line `last`."""
+
+    first: int
+    last: int
+    indent: str
+    info: str
 
 
 def read_page(path: Path) -> Page:
@@ -119,64 +138,34 @@ def parse_page(text: str, path: Path) -> Page:
     """
     text = normalise(text)
     lines = text.split("\n")
-    _refuse_front_matter_left_open(path, lines)
+    if lines[0].rstrip() == "---" and not front_matter_end(text):
+        raise PageError(path, 1, "the front matter is never closed: add a line with `---`.")
     blocks: list[Block] = []
-    fences = list(_fences(path, lines))
-    fence_at = {fence.first: fence for fence in fences}
-    inside = {line for f in fences for line in range(f.first + 1, f.last + 1)}
-    previous: _Fence | None = None
-    cont_line: int | None = None
+    previous, cont = "no block", 0
     digest = hashlib.sha256()
-    for number, line in enumerate(lines, start=1):
-        if number in inside:
+    for item in _fences_and_markers(path, lines):
+        if isinstance(item, int):
+            cont = item
             continue
-        if number in fence_at:
-            fence = fence_at[number]
-            if fence.info == "python":
-                if cont_line is not None and (previous is None or previous.info != "python"):
-                    came = (
-                        "no block" if previous is None else f"a `{previous.info or 'plain'}` fence"
-                    )
-                    raise PageError(
-                        path,
-                        cont_line,
-                        f"expected a python block before `{CONT}`, found {came}: the code would be "
-                        "merged into it and never run. Start afresh, or move the other fence.",
-                    )
-                if cont_line is None:
-                    digest = hashlib.sha256()
-                code = fence.code(lines)
-                if not any(code):
-                    raise PageError(
-                        path, number, "this python block is empty: write code, or remove it."
-                    )
-                digest.update("\n".join(code).encode() + b"\0")
-                blocks.append(
-                    Block(
-                        number=len(blocks) + 1,
-                        first_line=fence.first,
-                        last_line=fence.last,
-                        indent=fence.indent,
-                        lines=code,
-                        continues=cont_line is not None,
-                        key=digest.hexdigest()[:16],
-                        figures=tuple(_figures(lines, fence)),
-                    )
-                )
-            elif cont_line is not None:
-                raise PageError(path, cont_line, f"`{CONT}` must stand before a python block.")
-            previous, cont_line = fence, None
-        elif _MARKER.match(line.strip()):
-            if not CONT_MARKER.fullmatch(line.strip()):
-                raise PageError(
-                    path,
-                    number,
-                    f"found the marker `{line.strip()}`, but every block of a page runs and is "
-                    f"recorded: only `{CONT}` is known here, on a line of its own.",
-                )
-            cont_line = number
-    if cont_line is not None:
-        raise PageError(path, cont_line, f"`{CONT}` must stand before a python block.")
+        if item.info == "python":
+            if not cont:
+                digest = hashlib.sha256()
+            elif previous != "a `python` fence":
+                wanted = f"expected a python block before `{CONT}`, found {previous}"
+                raise PageError(path, cont, f"{wanted}: the code would be merged into it, not run.")
+            body = lines[item.first : item.last - 1]
+            code = tuple(line[len(item.indent) :].rstrip() for line in body)
+            if not any(code):
+                raise PageError(path, item.first, "this python block is empty: write or remove it.")
+            digest.update("\n".join(code).encode() + b"\0")
+            key, figures = digest.hexdigest()[:16], tuple(_figures(lines, item.last))
+            place = item.first, item.last, item.indent
+            blocks.append(Block(len(blocks) + 1, *place, code, cont > 0, key, figures))
+        elif cont:
+            break
+        previous, cont = f"a `{item.info or 'plain'}` fence", 0
+    if cont:
+        raise PageError(path, cont, f"`{CONT}` must stand before a python block.")
     page = Page(path, text, tuple(blocks))
     _refuse_commented_out(page)
     _refuse_stray_figures(page)
@@ -194,106 +183,62 @@ def front_matter_end(text: str) -> int:
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
         return 0
-    for number, line in enumerate(lines[1:], start=2):
-        if line.rstrip() in {"---", "..."}:
-            return number
-    return 0
+    ends = (number for number, line in enumerate(lines, 1) if line.rstrip() in ("---", "..."))
+    return next((number for number in ends if number > 1), 0)
 
 
-@dataclass(frozen=True)
-class _Fence:
-    first: int
-    last: int
-    indent: str
-    info: str
+def fences(path: Path, lines: list[str]) -> Iterator[Fence]:
+    """Fences that pytest-codeblocks and the Markdown renderer open and close at the same lines.
 
-    def code(self, lines: list[str]) -> tuple[str, ...]:
-        body = lines[self.first : self.last - 1]
-        return tuple(line[len(self.indent) :].rstrip() for line in body)
-
-
-def _fences(path: Path, lines: list[str]) -> Iterator[_Fence]:
-    """Fences that pytest-codeblocks and the Markdown renderer open and close at the same lines."""
-    number = 0
-    while number < len(lines):
-        number += 1
-        _refuse_nested(path, number, lines[number - 1])
-        opening = _FENCE.match(lines[number - 1])
-        if opening is None:
+    Raises:
+        PageError: If there is one that they do not.
+    """
+    numbered = enumerate(lines, start=1)
+    for first, opening in numbered:
+        if (nested := _NESTED.match(opening)) and PYTHON_LIKE.match(nested["info"].strip()):
+            told = "this python fence does not begin its line, so it would never run"
+            raise PageError(path, first, f"{told}: put it on a line of its own, indented by four.")
+        if (match := _FENCE.match(opening)) is None:
             continue
-        first, indent, ticks, info = number, *opening.group("indent", "ticks", "info")
-        _refuse_info(path, first, ticks, info)
-        while True:
-            number += 1
-            if number > len(lines):
-                raise PageError(
-                    path, first, f"this fence is never closed: add a line with `{ticks}`."
-                )
-            line = lines[number - 1].rstrip()
+        indent, ticks, info = match.group("indent", "ticks", "info")
+        for refused, reason in _REFUSED:
+            if re.match(refused, ticks + info):
+                raise PageError(path, first, f"found the fence `{ticks}{info}`: {reason}.")
+        if len(indent) % 4:
+            told = f"this fence is indented by {len(indent)} spaces, which ends the list around it"
+            raise PageError(path, first, f"{told}: indent it by four, or not at all.")
+        for last, line in numbered:
+            line = line.rstrip()
             if line == indent + ticks:
+                yield Fence(first, last, indent, info.strip())
                 break
             if line.lstrip().startswith(ticks):
-                raise PageError(
-                    path,
-                    first,
-                    f"this fence is never closed: expected `{indent}{ticks}`, found `{line}` in "
-                    f"line {number}. Close the fence before it, or open it with more backticks.",
-                )
+                told = f"expected `{indent}{ticks}`, found `{line}` in line {last}"
+                raise PageError(path, first, f"this fence is never closed: {told}.")
             if line and not line.startswith(indent):
-                raise PageError(
-                    path,
-                    number,
-                    f"this line is indented less than the fence that line {first} opens: indent "
-                    f"it, or close the fence before it with `{indent}{ticks}`.",
-                )
-        yield _Fence(first, number, indent, info.strip())
+                told = f"this line is indented less than the fence that line {first} opens"
+                raise PageError(path, last, f"{told}: indent it, or close the fence before it.")
+        else:
+            raise PageError(path, first, f"this fence is never closed: add a line with `{ticks}`.")
 
 
-def _refuse_nested(path: Path, line: int, text: str) -> None:
-    nested = _NESTED_FENCE.match(text)
-    if nested and _PYTHON_LIKE.match(nested["info"].strip()):
-        raise PageError(
-            path,
-            line,
-            "this python fence does not begin its line, so it would never run: take it out of the "
-            "quotation, or put it on a line of its own, indented as the list item's text.",
-        )
+def _fences_and_markers(path: Path, lines: list[str]) -> Iterator[Fence | int]:
+    """The fences, and the lines of the markers that continue a chain, in order."""
+    end, found = 0, {fence.first: fence for fence in fences(path, lines)}
+    for number, line in enumerate(lines, start=1):
+        marker = line.strip()
+        if fence := found.get(number):
+            end = fence.last
+            yield fence
+        elif number > end and _MARKER.match(marker):
+            if not CONT_MARKER.fullmatch(marker):
+                told = f"found `{marker}`, but every block of a page runs and is recorded"
+                raise PageError(path, number, f"{told}: only `{CONT}` is known, on its own line.")
+            yield number
 
 
-def _refuse_info(path: Path, line: int, ticks: str, info: str) -> None:
-    if ticks[0] == "~":
-        raise PageError(
-            path,
-            line,
-            f"expected a fence of backticks, found `{ticks}{info}`: pytest-codeblocks does not "
-            "know it, so python in it would never run.",
-        )
-    if "`" in info:
-        raise PageError(
-            path,
-            line,
-            f"`{ticks}{info}` is inline code for a reader, and a fence for pytest-codeblocks: "
-            "begin the line with something else, or use fewer backticks.",
-        )
-    if info.strip() in {"sh", "bash"}:
-        raise PageError(
-            path,
-            line,
-            f"a `{info.strip()}` fence would be executed and its output lost: write `console` for "
-            "commands that are only to be read.",
-        )
-    if info.rstrip() != "python" and _PYTHON_LIKE.match(info.strip()):
-        raise PageError(
-            path,
-            line,
-            f"expected the fence ```` ```python ````, found `{ticks}{info}`: anything else is "
-            "shown but never run. Remove what follows `python`, or use `text` for code that is "
-            "not to be run.",
-        )
-
-
-def _figures(lines: list[str], fence: _Fence) -> Iterator[FigureText]:
-    number = fence.last
+def _figures(lines: list[str], number: int) -> Iterator[FigureText]:
+    """The figures announced directly below line `number`."""
     while True:
         number += 1
         while number <= len(lines) and not lines[number - 1].strip():
@@ -309,41 +254,25 @@ def _figures(lines: list[str], fence: _Fence) -> Iterator[FigureText]:
         yield FigureText(first, alt, caption, match["not_compared"])
 
 
-def _refuse_front_matter_left_open(path: Path, lines: list[str]) -> None:
-    if lines[0].rstrip() == "---" and front_matter_end("\n".join(lines)) == 0:
-        raise PageError(path, 1, "the front matter is never closed: add a line with `---`.")
-
-
 def _refuse_commented_out(page: Page) -> None:
     """pytest-codeblocks runs fences inside HTML comments, though no reader sees them."""
     blocks = {block.first_line for block in page.blocks}
-    open_since: int | None = None
+    opened = 0
     for number, line in enumerate(page.prose(), start=1):
-        if number in blocks and open_since is not None:
-            raise PageError(
-                page.path,
-                number,
-                f"this python block stands in the HTML comment that line {open_since} opens: it "
-                "would run unseen. Remove the comment or the block.",
-            )
+        if number in blocks and opened:
+            told = f"this python block stands in the HTML comment that line {opened} opens"
+            raise PageError(page.path, number, f"{told}: it would run unseen.")
         for token in re.findall(r"<!--|-->", CODE_SPAN.sub("", line)):
-            open_since = (open_since or number) if token == "<!--" else None
+            opened = (opened or number) if token == "<!--" else 0
 
 
 def _refuse_stray_figures(page: Page) -> None:
     announced = {figure.line for block in page.blocks for figure in block.figures}
-    paragraph_start = None
+    start = 0
     for number, line in enumerate(page.prose(), start=1):
-        if not line.strip():
-            paragraph_start = None
-            continue
-        paragraph_start = paragraph_start or number
+        start = (start or number) if line.strip() else 0
         for _ in FIGURE_TARGET.findall(CODE_SPAN.sub("", line)):
-            if paragraph_start not in announced:
-                raise PageError(
-                    page.path,
-                    number,
-                    "a figure's `![alt](baked)` must begin a paragraph directly below the python "
-                    "block that draws it, one figure a paragraph.",
-                )
-            announced.remove(paragraph_start)
+            if start not in announced:
+                told = "a figure's `![alt](baked)` must begin a paragraph directly below the python"
+                raise PageError(page.path, number, f"{told} block that draws it, one a paragraph.")
+            announced.remove(start)

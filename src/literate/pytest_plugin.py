@@ -8,6 +8,8 @@ With pytest-xdist each page belongs to one worker, which compares or writes it. 
 tells the controller what it did.
 """
 
+import contextlib
+import os
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,7 +23,8 @@ from pytest_codeblocks.main import extract_from_file
 from pytest_codeblocks.plugin import MarkdownFile, TestBlock
 
 from literate import notebook as notebooks
-from literate.compare import svg_difference, text_difference
+from literate.compare import differences
+from literate.hooks import Hooks
 from literate.page import Block, Page, PageError, read_page
 from literate.record import TIME_LIMIT, BlockError, Recorded, Recorder
 from literate.store import (
@@ -40,51 +43,26 @@ _WHOLE_PAGES = ("no", "loadfile", "loadscope")
 _SESSION = pytest.StashKey["_Session"]()
 
 
-class Hooks:
-    """What a project tells this plugin."""
-
-    @pytest.hookspec(firstresult=True)
-    def pytest_literate_inputs(self) -> Mapping[str, str]:  # type: ignore[empty-body]
-        """What outputs depend on beside the code, by name: for example a data set's digest.
-
-        Outputs are compared with the baked ones only between equal inputs.
-        """
-
-    @pytest.hookspec(firstresult=True)
-    def pytest_literate_kernel_lines(self, config: pytest.Config) -> list[str]:  # type: ignore[empty-body]
-        """Lines of Python that the kernel of a notebook runs before the first cell.
-
-        They share the notebook's namespace, in which they should leave no names.
-        """
-
-
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Register the hooks above."""
+    """Register the hooks."""
     pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register `--bake` and the settings."""
-    group = parser.getgroup("literate")
-    group.addoption(
+    """Register `--bake` and the settings; folders are named from the configuration file's."""
+    parser.getgroup("literate").addoption(
         "--bake",
         action="store_true",
         help="write what the pages' blocks print and draw, instead of comparing it",
     )
     parser.addini("literate_docs", "the folder of the pages", default="docs")
     parser.addini("literate_store", "the folder of the baked outputs", default="docs/baked")
-    parser.addini(
-        "literate_versions", "packages to name as provenance", type="linelist", default=[]
-    )
-    parser.addini(
-        "literate_inputs",
-        "the inputs that pages may be baked from, a line `name value` each",
-        type="linelist",
-        default=[],
-    )
-    parser.addini(
-        "literate_time_limit", "seconds a block may run", type="float", default=TIME_LIMIT
-    )
+    inputs = "the inputs that pages may be baked from, a line `name value` each"
+    parser.addini("literate_inputs", inputs, type="linelist", default=[])
+    versions = "packages to name as provenance"
+    parser.addini("literate_versions", versions, type="linelist", default=[])
+    limit = "seconds a block may run"
+    parser.addini("literate_time_limit", limit, type="float", default=TIME_LIMIT)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -99,7 +77,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "NotebookFile | None":
     """Collect the notebooks below the docs folder."""
-    if file_path.suffix == ".ipynb" and parent.config.stash[_SESSION].has_page(file_path):
+    if file_path.suffix == ".ipynb" and parent.config.stash[_SESSION].located(file_path):
         return NotebookFile.from_parent(parent, path=file_path)
     return None
 
@@ -116,7 +94,7 @@ class NotebookItem(pytest.Item):
     """Executes a notebook, then compares or writes it."""
 
     def runtest(self) -> None:
-        """Do so."""
+        """Run the notebook in a kernel of its own."""
         self.config.stash[_SESSION].run_notebook(self.path)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -150,10 +128,9 @@ def pytest_make_collect_report(collector: pytest.Collector) -> pytest.CollectRep
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Record a chain of blocks while it is executed, then compare or keep it for baking."""
-    session = item.config.stash[_SESSION]
-    if not isinstance(item, TestBlock) or not session.has_page(item.path):
+    if not isinstance(item, TestBlock):
         return (yield)
-    return (yield from session.run(item))
+    return (yield from item.config.stash[_SESSION].run(item))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -166,8 +143,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what a worker did; one that crashed says nothing, and has failed."""
-    if done := getattr(node, "workeroutput", {}).get("literate"):
-        node.config.stash[_SESSION].done.add(_Done(**done))
+    for name, value in getattr(node, "workeroutput", {}).get("literate", {}).items():
+        done = node.config.stash[_SESSION].done
+        setattr(done, name, getattr(done, name) + value)
 
 
 def pytest_terminal_summary(
@@ -175,7 +153,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Say what was compared, what was not, and what was written."""
     for line in config.stash[_SESSION].summary():
-        terminalreporter.write_line(line)
+        terminalreporter.write_line(f"literate: {line}")
 
 
 @dataclass
@@ -186,29 +164,37 @@ class _Done:
     not_compared: int = 0
     written: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
-
-    def add(self, other: "_Done") -> None:
-        self.compared += other.compared
-        self.not_compared += other.not_compared
-        self.written += other.written
-        self.partial += other.partial
+    outside: list[str] = field(default_factory=list)
 
 
 class _Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.docs = config.rootpath / config.getini("literate_docs")
-        self.store = Store(config.rootpath / config.getini("literate_store"))
+        # Not pytest's rootdir, which `--rootdir` may set to anything.
+        self.root = config.inipath.parent if config.inipath else config.rootpath
+        self.docs = self.root / config.getini("literate_docs")
+        self.store = Store(self.root / config.getini("literate_store"))
         self.bake = config.getoption("--bake")
         self.time_limit = config.getini("literate_time_limit")
+        self.stderr = os.dup(2)  # as it is before pytest captures it
+        config.add_cleanup(lambda: os.close(self.stderr))
         self.pages: dict[Path, Page] = {}
         self.passed: dict[Path, dict[int, Output]] = {}
         self.done = _Done()
 
-    def has_page(self, path: Path) -> bool:
-        return path.is_relative_to(self.docs)
+    def located(self, path: Path) -> Path | None:
+        """The path of a page or notebook as seen from the docs folder, also through links."""
+        for docs, inside in ((self.docs, path), (self.docs.resolve(), path.resolve())):
+            if inside.is_relative_to(docs):
+                return self.docs / inside.relative_to(docs)
+        return None
+
+    def shown(self, path: Path) -> Path:
+        """The path as messages name it."""
+        return path.relative_to(self.root) if path.is_relative_to(self.root) else path
 
     def page(self, path: Path) -> Page:
+        path = self.located(path) or path
         if path not in self.pages:
             self.pages[path] = read_page(path)
         return self.pages[path]
@@ -221,10 +207,8 @@ class _Session:
     def versions(self) -> dict[str, str]:
         versions = {"python": ".".join(map(str, sys.version_info[:2]))}
         for package in self.config.getini("literate_versions"):
-            try:
+            with contextlib.suppress(PackageNotFoundError):
                 versions[package] = version(package).partition("+")[0]
-            except PackageNotFoundError:
-                continue
         return versions
 
     def refuse_to_bake(self) -> None:
@@ -247,13 +231,16 @@ class _Session:
         page = self.page(item.path)
         assert item.obj is not None
         chain = next(c for c in page.chains() if c[0].first_line == item.obj.lineno)
-        shown = page.path.relative_to(self.config.rootpath)
-        recorder = Recorder(shown, chain, time_limit=self.time_limit)
-        with recorder:
+        limits = {"time_limit": self.time_limit, "last_words": self.stderr}
+        recorder = Recorder(self.shown(page.path), chain, **limits)
+        with contextlib.ExitStack() as stack:
+            for context in self.config.hook.pytest_literate_reset():
+                stack.enter_context(context)
+            stack.enter_context(recorder)
             try:
                 item.obj.code = recorder.program
                 result = yield
-            except (KeyboardInterrupt, pytest.exit.Exception):
+            except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 cause = error.__context__ if type(error) is RuntimeError else None
@@ -261,25 +248,28 @@ class _Session:
                 if isinstance(error, pytest.skip.Exception):
                     message += "\n\nA block must not skip: what the page shows has to run."
                 raise BlockError(message) from None
-        self.keep_or_compare(page, chain, recorder.recorded)
+        if self.located(page.path) is None:
+            self.done.outside.append(str(self.shown(page.path)))
+        else:
+            self.keep_or_compare(page, chain, recorder.recorded)
         return result
 
     def keep_or_compare(
         self, page: Page, chain: list[Block], recorded: dict[int, Recorded]
     ) -> None:
-        shown = page.path.relative_to(self.config.rootpath)
+        shown = self.shown(page.path)
         for block in chain:
             for problem in figure_problems(block, recorded[block.number].figures):
                 raise BlockError(f"{shown}:{block.first_line}: {problem}")
+        name = page_name(page.path, self.docs)
         if self.bake:
             outputs = self.passed.setdefault(page.path, {})
             for block in chain:
                 done = recorded[block.number]
                 outputs[block.number] = Output(block.key, done.text, done.figures)
             if len(outputs) == len(page.blocks):
-                self.write(page, outputs)
+                self.write(page, name, outputs)
             return
-        name = page_name(page.path, self.docs)
         try:
             baked = self.store.read(name) or Baked()
         except StoreError as error:
@@ -289,26 +279,26 @@ class _Session:
         for block in chain:
             problems = [problem.message for problem in block_problems(block, baked)]
             if not problems and same_inputs:
-                problems = _drift(block, baked.outputs[block.number], recorded[block.number])
+                chaotic = [n for n, text in enumerate(block.figures, 1) if text.not_compared]
+                pair = baked.outputs[block.number], recorded[block.number]
+                problems = differences(f"block {block.number}", *pair, chaotic)
             found += [f"{shown}:{block.first_line}: {problem}" for problem in problems]
-        if found:
-            found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
-            raise BlockError("\n\n".join(found))
-        self.count(len(chain), same_inputs)
+        self.judge(shown, found, len(chain), same_inputs)
 
-    def write(self, page: Page, outputs: dict[int, Output]) -> None:
-        name = page_name(page.path, self.docs)
+    def write(self, page: Page, name: str, outputs: dict[int, Output]) -> None:
         try:
             files = self.store.write(name, Baked(outputs, self.inputs, self.versions))
         except (OSError, StoreError, UnicodeEncodeError) as error:
             raise BlockError(f"{page.path}: its outputs cannot be written: {error}") from None
         self.done.written.append(f"{name} ({len(files) - 1} files)")
 
-    def count(self, blocks: int, same_inputs: bool) -> None:
-        if same_inputs:
-            self.done.compared += blocks
-        else:
-            self.done.not_compared += blocks
+    def judge(self, shown: Path, found: list[str], blocks: int, same_inputs: bool) -> None:
+        """Fail where something was found; otherwise count."""
+        if found:
+            found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
+            raise BlockError("\n\n".join(found))
+        self.done.compared += blocks if same_inputs else 0
+        self.done.not_compared += 0 if same_inputs else blocks
 
     def finish(self) -> _Done:
         for path, outputs in self.passed.items():
@@ -318,48 +308,35 @@ class _Session:
         return self.done
 
     def run_notebook(self, path: Path) -> None:
-        shown = path.relative_to(self.config.rootpath)
+        path = self.located(path) or path
+        shown = self.shown(path)
         stored = notebooks.read_notebook(path, outputs=not self.bake)
         cells = len(notebooks.code_cells(stored))
         if not self.bake and (found := notebooks.problems(stored)):
             raise BlockError("\n".join(f"{shown}: {problem}" for problem in found))
-        lines = self.config.hook.pytest_literate_kernel_lines(config=self.config) or ()
-        run = notebooks.execute(stored, path, time_limit=self.time_limit, first=lines)
+        first = self.config.hook.pytest_literate_kernel_lines(config=self.config) or ()
+        run = notebooks.execute(stored, path, time_limit=self.time_limit, first=first)
         if self.bake:
             notebooks.write_notebook(run, path, inputs=self.inputs, versions=self.versions)
             self.done.written.append(f"{page_name(path, self.docs)} ({cells} cells)")
             return
         same_inputs = notebooks.inputs(stored) == self.inputs
-        if same_inputs and (found := notebooks.differences(stored, run)):
-            found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
-            raise BlockError("\n\n".join([f"{shown}:", *found]))
-        self.count(cells, same_inputs)
+        found = notebooks.differences(stored, run) if same_inputs else []
+        self.judge(shown, [f"{shown}: {difference}" for difference in found], cells, same_inputs)
 
-    def summary(self) -> list[str]:
-        lines = []
+    def summary(self) -> Iterator[str]:
         if self.done.compared:
-            lines.append(f"literate: {self.done.compared} blocks equal to their baked outputs")
+            yield f"{self.done.compared} blocks equal to their baked outputs"
         if self.done.not_compared:
-            lines.append(
-                f"literate: {self.done.not_compared} blocks ran but were NOT compared: they "
-                f"were baked from other inputs than {_pairs(self.inputs)}"
+            yield (
+                f"{self.done.not_compared} blocks ran but were NOT compared: they were baked from "
+                f"other inputs than {_pairs(self.inputs)}"
             )
+        if outside := sorted(set(self.done.outside)):
+            yield f"NOT compared with anything, as not below {self.docs}: {', '.join(outside)}"
         if self.done.written:
-            lines.append(f"literate: baked {', '.join(sorted(self.done.written))}")
-        lines += [f"literate: NOT baked, as {reason}" for reason in sorted(self.done.partial)]
-        return lines
-
-
-def _drift(block: Block, baked: Output, recorded: Recorded) -> list[str]:
-    """How what a block did now differs from what its page shows."""
-    found = []
-    if difference := text_difference(baked.text, recorded.text):
-        found.append(f"block {block.number} printed something else:\n{difference}")
-    pairs = zip(block.figures, baked.figures, recorded.figures, strict=True)
-    for index, (text, old, new) in enumerate(pairs, start=1):
-        if text.not_compared is None and (difference := svg_difference(old, new)):
-            found.append(f"block {block.number} drew another figure {index}: {difference}")
-    return found
+            yield f"baked {', '.join(sorted(self.done.written))}"
+        yield from (f"NOT baked, as {reason}" for reason in sorted(self.done.partial))
 
 
 def _pairs(inputs: Mapping[str, str]) -> str:

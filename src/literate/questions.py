@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from literate.chapters import Lecture
+from literate.chapters import Lecture, chapter_map, read_chapters
 from literate.page import read_page
 from literate.reading import MOMENT
 
@@ -75,6 +75,23 @@ def about(questions: list[Question], page: str) -> list[str]:
     """Markdown for the questions whose entries link first to `page`, a path below the docs."""
     asked = [question for question in questions if question.notes[:1] == (page,)]
     return [_item(question, "../questions/") for question in asked]
+
+
+def listed(path: Path, docs: Path) -> list[str]:
+    """The lines in the place of `[[questions]]`: all by chapter, or those about the page `path`.
+
+    Raises:
+        QuestionError: If a question lacks its verdict or its moment.
+        PageError: If a page cannot be parsed.
+    """
+    folder = docs / "questions"
+    if path.parent == folder:
+        return by_chapter(read_questions(folder), read_chapters(docs / "chapters.toml"))
+    return about(read_questions(folder), path.relative_to(docs).as_posix())
+
+
+DIRECTIVES = {"[[chapters]]": lambda _, docs: chapter_map(docs), "[[questions]]": listed}
+"""Lines of pages, and what makes the lines in their place of the page and the docs folder."""
 
 
 def _item(question: Question, folder: str) -> str:

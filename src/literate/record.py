@@ -4,44 +4,43 @@ pytest-codeblocks executes. The recorder only gives it one program in which ever
 the lines it has in the page, while the two fence lines, free there, call `begin` and `end`.
 """
 
+import ast
 import contextlib
+import ctypes
 import io
 import linecache
 import os
-import random
 import signal
 import sys
+import tempfile
+import time
 import traceback
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from literate.reset import everything_restored
 
 if TYPE_CHECKING:
-    from _typeshed import TraceFunction
-
     from literate.page import Block
 
 TIME_LIMIT = 600.0
 OUTPUT_LIMIT = 100_000
 FIGURE_LIMIT = 60_000
 
-_SWALLOWED = 1.0
-"""Seconds after which a block that runs on after its time limit has swallowed the exception."""
+_TICK = 1.0
+"""Seconds between two looks at how long a block runs and how much it has written."""
+_PATIENCE = 5
+"""How many times a block may swallow that it was stopped before the process is ended."""
 
 _CALL = "__import__('literate.record').record.active()"
 _active: "list[Recorder]" = []
 
 
-class BlockTimeout(BaseException):
-    """A block ran too long. Not an `Exception`, so that no block can swallow it."""
-
-
-class BlockOutputTooLong(BaseException):
-    """A block printed or drew too much. Not an `Exception`, so that no block can swallow it."""
+class BlockStopped(BaseException):
+    """A block that went too far. Not an `Exception`, so that no block can swallow it."""
 
 
 class BlockError(Exception):
@@ -65,7 +64,7 @@ class Recorder:
     """Observes one chain of blocks; a context manager around its execution.
 
     Afterwards `recorded` maps block numbers to what they did, and everything that a block may have
-    changed (stdout, working directory, environment, random state, rcParams, figures) is as before.
+    changed is as before.
     """
 
     def __init__(
@@ -76,17 +75,19 @@ class Recorder:
         time_limit: float = TIME_LIMIT,
         output_limit: int = OUTPUT_LIMIT,
         figure_limit: int = FIGURE_LIMIT,
+        last_words: int = 2,
     ) -> None:
         self.path = path
         self.chain = chain
         self.recorded: dict[int, Recorded] = {}
         self._time_limit = time_limit
-        self._output_limit = output_limit
         self._figure_limit = figure_limit
+        self._last_words = last_words  # a file descriptor, for when the process must be ended
         self._stack = contextlib.ExitStack()
-        self._stdout: io.StringIO | None = None
-        self._outer = sys.stdout
-        self._timed_out = False
+        self._output_limit = output_limit
+        self._process = os.getpid()
+        self._deadline = 0.0
+        self._stopped: list[BlockStopped] = []
 
     @property
     def program(self) -> str:
@@ -96,26 +97,35 @@ class Recorder:
             SyntaxError: If a block is not whole in itself.
         """
         lines = [""] * self.chain[-1].last_line
+        futures: list[str] = []  # must come first in a program, whatever block they stand in
         for block in self.chain:
-            compile("\n" * block.first_line + block.code, "<string>", "exec", dont_inherit=True)
+            code = "\n" * block.first_line + block.code
+            compile(code, "<string>", "exec", dont_inherit=True)
             lines[block.first_line - 1] = f"{_CALL}.begin({block.number})"
             lines[block.first_line : block.last_line - 1] = block.lines
             lines[block.last_line - 1] = f"{_CALL}.end({block.number})"
+            for node in ast.parse(code).body:
+                if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                    futures.append(ast.unparse(node) + "; ")
+                    for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                        lines[number - 1] = ""
+        lines[0] = "".join(futures) + lines[0]
         return "\n".join(lines) + "\n"
 
     def begin(self, number: int) -> None:
         """Start to record block `number`."""
-        self._outer, sys.stdout = sys.stdout, _LimitedText(self._output_limit)
-        self._stdout = sys.stdout
-        self._set_timer(self._time_limit)
+        if not self.recorded:  # one stream for the chain: what holds on to it still prints
+            sys.stdout = self._output
+        self._deadline = time.monotonic() + self._time_limit
+        self._set_timer(min(self._time_limit, _TICK))
 
     def end(self, number: int) -> None:
         """Keep what block `number` printed, and every figure that is open now."""
         self._set_timer(0)
-        if self._timed_out:
-            raise self._timeout()
-        text = self._stdout.getvalue() if self._stdout else ""
-        sys.stdout, self._stdout = self._outer, None
+        self._end_of_child()
+        if self._stopped:
+            raise self._stopped[0]
+        text = self._output.take()
         if text and not text.endswith("\n"):
             text += "\n"
         self.recorded[number] = Recorded(text, tuple(self._take_figures(number)))
@@ -124,29 +134,24 @@ class Recorder:
         """Prepare a clean slate."""
         _active.append(self)
         self._stack.callback(_active.remove, self)
-        if find_spec("matplotlib"):
-            self._stack.enter_context(_style())  # first, for it imports numpy with its random state
-        self._stack.enter_context(_restored_process_state())
-        self._stack.enter_context(warnings.catch_warnings())
+        self._stack.enter_context(everything_restored())
+        self._stack.enter_context(self._no_way_out())
+        self._output = self._stack.enter_context(_Output(self._output_limit))
+        self._stack.enter_context(self._output.capturing())
         if hasattr(signal, "SIGALRM"):
             self._stack.callback(signal.signal, signal.SIGALRM, signal.getsignal(signal.SIGALRM))
-            signal.signal(signal.SIGALRM, self._on_timeout)
+            signal.signal(signal.SIGALRM, self._on_tick)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Leave a clean slate, also after a failure."""
         self._set_timer(0)
-        if pyplot := sys.modules.get("matplotlib.pyplot"):
-            pyplot.close("all")
+        self._end_of_child()
         self._stack.close()
 
     def describe(self, error: BaseException) -> str:
         """What a writer needs to mend a block: page, line, cause, the block, frames below it."""
+        self._set_timer(0)
         lines, deeper = _locate(error)
         if not lines and isinstance(error, SyntaxError):
             lines = [error.lineno or 1]
@@ -162,8 +167,8 @@ class Recorder:
             message += [f"  {self.path}:{n}: {source[n - 1].strip()}" for n in callers]
         if deeper:
             message += ["", "raised below it:", *deeper]
-        if printed := self._stdout.getvalue() if self._stdout else "":
-            message += ["", "printed before:", printed[-2000:].rstrip()]
+        if printed := self._output.text()[-2000:].rstrip():
+            message += ["", "printed before:", printed]
         return "\n".join(message)
 
     def _take_figures(self, number: int) -> Iterator[str]:
@@ -174,88 +179,133 @@ class Recorder:
 
         for index, figure_number in enumerate(pyplot.get_fignums(), start=1):
             svg = figure_to_svg(pyplot.figure(figure_number), f"b{number}f{index}-")
-            if len(svg.encode()) > self._figure_limit:
-                raise BlockOutputTooLong(
-                    f"expected figures of at most {self._figure_limit:,} bytes, figure {index} of "
-                    f"block {number} has {len(svg.encode()):,}: reduce the data before drawing"
-                )
+            if problem := too_large(svg, f"figure {index} of block {number}", self._figure_limit):
+                raise BlockStopped(problem)
             yield svg
         pyplot.close("all")
 
     def _set_timer(self, seconds: float) -> None:
         if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, seconds, _SWALLOWED)
+            signal.setitimer(signal.ITIMER_REAL, seconds, _TICK)
 
-    def _on_timeout(self, signum: int, frame: FrameType | None) -> None:
-        if self._timed_out:  # a bare `except:` swallowed it: now every line of the page raises
-            sys.settrace(self._refuse)
-            while frame is not None:
-                if _of_page(frame):
-                    frame.f_trace = self._refuse
-                frame = frame.f_back
-        self._timed_out = True
-        raise self._timeout()
+    def _on_tick(self, signum: int, frame: FrameType | None) -> None:
+        if time.monotonic() >= self._deadline:
+            self._stop(f"the block ran longer than {self._time_limit:g} s")
+        elif self._output.overflows():
+            self._stop(too_long(self._output.limit))
 
-    def _refuse(self, frame: FrameType, event: str, arg: object) -> "TraceFunction | None":
-        if not _of_page(frame):
-            return None
-        if event == "line":
-            raise self._timeout()
-        return self._refuse
+    def _stop(self, message: str) -> None:
+        self._stopped.append(BlockStopped(message))
+        if len(self._stopped) > _PATIENCE:  # a bare `except:` in a loop swallows whatever comes
+            told = f"\n{self.path}:{self.chain[0].first_line}: {message}, and cannot be stopped\n"
+            os.write(self._last_words, told.encode())
+            _really_exit(1)
+        raise self._stopped[-1]
 
-    def _timeout(self) -> BlockTimeout:
-        return BlockTimeout(f"the block ran longer than {self._time_limit:g} s")
+    @contextlib.contextmanager
+    def _no_way_out(self) -> Iterator[None]:
+        """Refuse what ends the process at once: pytest could end with success, nothing compared."""
+        names = ("_exit", "execv", "execve")
+        real = {name: getattr(os, name) for name in names}
+
+        def guarded(name: str) -> Any:
+            def refuse(*arguments: Any) -> Any:
+                if os.getpid() != self._process:  # a child that the block has forked
+                    return real[name](*arguments)
+                raise BlockStopped(f"os.{name} would end the test run: a block must not")
+
+            return refuse
+
+        for name in names:
+            setattr(os, name, guarded(name))
+        try:
+            yield
+        finally:
+            for name in names:
+                setattr(os, name, real[name])
+
+    def _end_of_child(self) -> None:
+        """A process that a block has forked must not go on as a second test run."""
+        if os.getpid() != self._process:
+            _really_exit(0)
 
 
-class _LimitedText(io.StringIO):
-    """Text that refuses to grow beyond a limit, while it is being written."""
+_really_exit = os._exit
+
+
+def too_long(limit: int) -> str:
+    """What is said about output beyond `limit` characters."""
+    return f"expected at most {limit:,} characters of output, found more: print a summary"
+
+
+def too_large(svg: str, what: str, limit: int = FIGURE_LIMIT) -> str | None:
+    """What is wrong with the size of a figure, or `None`."""
+    if (size := len(svg.encode())) <= limit:
+        return None
+    wanted = f"expected figures of at most {limit:,} bytes, {what} has {size:,}"
+    return f"{wanted}: reduce the data before drawing"
+
+
+class _Output(io.TextIOWrapper):
+    """The standard output of a chain: one stream, and the file below it.
+
+    While `capturing`, the process's file descriptor 1 is that file too, so that the output of
+    subprocesses and compiled code is kept with the rest, in order.
+    """
 
     def __init__(self, limit: int) -> None:
-        super().__init__(newline="")
-        self._limit = limit
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the stream
+        super().__init__(file, encoding="utf-8", newline="", write_through=True)  # type: ignore[arg-type]
+        self.limit = limit
+        self._begin = 0
+        self._written = 0
 
-    def write(self, text: str) -> int:
-        if self.tell() + len(text) > self._limit:
-            raise BlockOutputTooLong(
-                f"expected at most {self._limit:,} characters of output, the block printed more: "
-                "print a summary"
-            )
+    @contextlib.contextmanager
+    def capturing(self) -> Iterator[None]:
+        outer = os.dup(1)
+        os.dup2(self.fileno(), 1)
+        try:
+            yield
+        finally:
+            _flush_compiled_code()
+            os.dup2(outer, 1)
+            os.close(outer)
+
+    def write(self, text: str, /) -> int:
+        self._written += len(text)
+        if self._written > self.limit:
+            raise BlockStopped(too_long(self.limit))
         return super().write(text)
 
+    def overflows(self) -> bool:
+        """Whether there is too much for certain: a character has at most 4 bytes."""
+        return os.fstat(self.fileno()).st_size - self._begin > 4 * self.limit
 
-@contextlib.contextmanager
-def _restored_process_state() -> Iterator[None]:
-    stdout, tracer = sys.stdout, sys.gettrace()
-    folder, environment = Path.cwd(), dict(os.environ)
-    random_state, path = random.getstate(), list(sys.path)
-    numpy = sys.modules.get("numpy")
-    numpy_state = numpy.random.get_state() if numpy else None
-    try:
-        yield
-    finally:
-        sys.stdout = stdout
-        sys.settrace(tracer)
-        os.chdir(folder)
-        for name in os.environ.keys() - environment.keys():
-            del os.environ[name]
-        os.environ.update(environment)
-        sys.path[:] = path
-        random.setstate(random_state)
-        if numpy and numpy_state:
-            numpy.random.set_state(numpy_state)
+    def text(self) -> str:
+        """What was written since the last `take`."""
+        _flush_compiled_code()
+        end = os.lseek(self.fileno(), 0, os.SEEK_END)
+        os.lseek(self.fileno(), self._begin, os.SEEK_SET)
+        data = os.read(self.fileno(), end - self._begin)
+        os.lseek(self.fileno(), end, os.SEEK_SET)
+        return data.decode("utf-8", errors="replace")
+
+    def take(self) -> str:
+        """What was written since the last `take`.
+
+        Raises:
+            BlockStopped: If that is too much.
+        """
+        text = self.text()
+        if max(self._written, len(text)) > self.limit:
+            raise BlockStopped(too_long(self.limit))
+        self._begin, self._written = os.fstat(self.fileno()).st_size, 0
+        return text
 
 
-@contextlib.contextmanager
-def _style() -> Iterator[None]:
-    import matplotlib
-
-    from literate.svg import STYLE
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a reader's own matplotlibrc must not change the figures
-        matplotlib.rcParams.update(STYLE)
-        matplotlib.use("agg")
-        yield
+def _flush_compiled_code() -> None:
+    if os.name == "posix":
+        ctypes.CDLL(None).fflush(None)
 
 
 def _locate(error: BaseException) -> tuple[list[int], list[str]]:
@@ -264,15 +314,10 @@ def _locate(error: BaseException) -> tuple[list[int], list[str]]:
     deeper: list[str] = []
     for frame, number in traceback.walk_tb(error.__traceback__):
         code = frame.f_code
-        if _of_page(frame):
+        if code.co_filename == "<string>" and "__MODULE__" in frame.f_globals:
             lines.append(number)
             deeper.clear()
         elif lines and code.co_filename != __file__ and not code.co_filename.startswith("<"):
             source = linecache.getline(code.co_filename, number).strip()
             deeper.append(f"  {code.co_filename}:{number} in {code.co_name}: {source}")
     return lines, deeper[-6:]
-
-
-def _of_page(frame: FrameType) -> bool:
-    """Whether `frame` runs what pytest-codeblocks executes."""
-    return frame.f_code.co_filename == "<string>" and "__MODULE__" in frame.f_globals

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from literate.page import Block, Page
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
-_NEW, _OLD = ".new", ".old"
 _REMEDY = "restore it from version control, or run `pytest --bake` for the page"
 
 
@@ -55,6 +54,15 @@ class Problem:
     message: str
 
 
+def page_files(docs: Path, pattern: str = "*.md") -> list[Path]:
+    """The files of pages, in order. Hidden ones (locks of editors, checkpoints) are none."""
+    return [
+        path
+        for path in sorted(docs.rglob(pattern))
+        if path.is_file() and not any(part[0] == "." for part in path.relative_to(docs).parts)
+    ]
+
+
 def page_name(path: Path, docs: Path) -> str:
     """The page's path below `docs`, without its suffix: `lecture/initial-loss`."""
     return path.relative_to(docs).with_suffix("").as_posix()
@@ -66,6 +74,10 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def has(self, name: str) -> bool:
+        """Whether page `name` was ever baked."""
+        return self._folder(name).is_dir()
+
     def read(self, name: str) -> Baked | None:
         """The outputs of page `name`, or `None` if it was never baked.
 
@@ -75,16 +87,25 @@ class Store:
         folder = self._folder(name)
         if not folder.is_dir():
             return None
-        manifest = _manifest(folder / MANIFEST)
+        path = folder / MANIFEST
+        try:
+            manifest = json.loads(_read(path))
+            if manifest["format"] != _FORMAT:
+                raise ValueError(f"expected format {_FORMAT}, found {manifest['format']}")
+            listed = [
+                (int(number), entry["key"], dict(entry["files"]))
+                for number, entry in manifest["blocks"].items()
+            ]
+            inputs, versions = dict(manifest["inputs"]), dict(manifest["versions"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"{path} is damaged ({error}): {_REMEDY}") from None
         outputs = {}
-        for number, (key, digests) in manifest.blocks.items():
+        for number, key, digests in listed:
             files = {file: _read(folder / file, digest) for file, digest in digests.items()}
-            outputs[number] = Output(
-                key=key,
-                text="".join(text for file, text in files.items() if file.endswith(".txt")),
-                figures=tuple(text for file, text in files.items() if file.endswith(".svg")),
-            )
-        return Baked(outputs, manifest.inputs, manifest.versions)
+            text = "".join(text for file, text in files.items() if file.endswith(".txt"))
+            figures = tuple(text for file, text in files.items() if file.endswith(".svg"))
+            outputs[number] = Output(key, text, figures)
+        return Baked(outputs, inputs, versions)
 
     def write(self, name: str, baked: Baked) -> list[Path]:
         """Replace the outputs of page `name` as a whole; returns the files written.
@@ -95,7 +116,7 @@ class Store:
             StoreError: If other pages have their outputs inside this page's folder.
         """
         folder = self.root / name
-        new, old = _beside(folder, _NEW), _beside(folder, _OLD)
+        new, old = _beside(folder, ".new"), _beside(folder, ".old")
         if old.is_dir() and not folder.is_dir():
             old.rename(folder)
         if folder.is_dir() and any(path.is_dir() for path in folder.iterdir()):
@@ -103,21 +124,18 @@ class Store:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
-        blocks = {}
-        for number, output in sorted(baked.outputs.items()):
-            files = _files(number, output)
-            for file, text in files.items():
-                (new / file).write_text(text, encoding="utf-8", newline="\n")
-            blocks[str(number)] = {
-                "key": output.key,
-                "files": {file: _digest(text) for file, text in files.items()},
-            }
         manifest = {
             "format": _FORMAT,
             "inputs": dict(baked.inputs),
             "versions": dict(baked.versions),
-            "blocks": blocks,
+            "blocks": {},
         }
+        for number, output in sorted(baked.outputs.items()):
+            files = _files(number, output)
+            for file, text in files.items():
+                (new / file).write_text(text, encoding="utf-8", newline="\n")
+            digests = {file: _digest(text) for file, text in files.items()}
+            manifest["blocks"][str(number)] = {"key": output.key, "files": digests}
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
         (new / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
         if folder.is_dir():
@@ -132,20 +150,18 @@ class Store:
             baked = self.read(name)
         except StoreError as error:
             return [Problem(page.blocks[0].first_line if page.blocks else 1, str(error))]
-        if baked is None:
-            return [Problem(b.first_line, f"block {b.number} was never baked") for b in page.blocks]
-        problems = []
-        for block in page.blocks:
-            problems += block_problems(block, baked)
-        known = {MANIFEST}
-        for number, output in baked.outputs.items():
-            known.update(_files(number, output))
-        for file in sorted(self._folder(name).iterdir()):
-            if file.name not in known:
-                problems.append(Problem(1, f"{file.name} belongs to no block"))
+        found = [p for block in page.blocks for p in block_problems(block, baked or Baked())]
+        if baked is not None:
+            found += [Problem(1, text) for text in self._left_over(page, name, baked)]
+        return found
+
+    def _left_over(self, page: Page, name: str, baked: Baked) -> Iterator[str]:
+        known = {MANIFEST}.union(*(_files(*item) for item in baked.outputs.items()))
+        for file in sorted(path.name for path in self._folder(name).iterdir()):
+            if file not in known:
+                yield f"{file} belongs to no block"
         for number in sorted(set(baked.outputs) - {block.number for block in page.blocks}):
-            problems.append(Problem(1, f"there are outputs of block {number}, which is gone"))
-        return problems
+            yield f"there are outputs of block {number}, which is gone"
 
     def orphans(self, names: Iterable[str]) -> list[str]:
         """Folders below the root whose page is gone, or that an interrupted write left over."""
@@ -156,7 +172,7 @@ class Store:
     def _folder(self, name: str) -> Path:
         """The page's folder, or what an interrupted write put aside."""
         folder = self.root / name
-        old = _beside(folder, _OLD)
+        old = _beside(folder, ".old")
         return old if old.is_dir() and not folder.is_dir() else folder
 
 
@@ -164,13 +180,13 @@ def block_problems(block: Block, baked: Baked) -> list[Problem]:
     """What is missing or outdated about one block, and whether its figures have their texts."""
     output = baked.outputs.get(block.number)
     if output is None:
-        return [Problem(block.first_line, f"block {block.number} was never baked")]
-    if output.key != block.key:
-        what = f"the output of block {block.number} is outdated: the code up to it has changed"
-        return [Problem(block.first_line, what)]
-    return [
-        Problem(block.first_line, message) for message in figure_problems(block, output.figures)
-    ]
+        messages = [f"block {block.number} was never baked"]
+    elif output.key != block.key:
+        changed = "is outdated: the code up to it has changed"
+        messages = [f"the output of block {block.number} {changed}"]
+    else:
+        messages = figure_problems(block, output.figures)
+    return [Problem(block.first_line, message) for message in messages]
 
 
 def figure_problems(block: Block, figures: Sequence[str]) -> list[str]:
@@ -183,8 +199,8 @@ def figure_problems(block: Block, figures: Sequence[str]) -> list[str]:
     return [
         f"the figure in line {figure.line} has no {part}: `![alt text](baked) caption` needs both"
         for figure in block.figures
-        for part in ("alt text", "caption")
-        if not (figure.alt if part == "alt text" else figure.caption)
+        for part, text in (("alt text", figure.alt), ("caption", figure.caption))
+        if not text
     ]
 
 
@@ -210,35 +226,7 @@ def _beside(folder: Path, suffix: str) -> Path:
 def _files(number: int, output: Output) -> dict[str, str]:
     """The files of one block, by name."""
     files = {f"{number:02}.txt": output.text} if output.text else {}
-    for index, figure in enumerate(output.figures, start=1):
-        files[f"{number:02}-{index}.svg"] = figure
-    return files
-
-
-@dataclass(frozen=True)
-class _Manifest:
-    inputs: dict[str, str]
-    versions: dict[str, str]
-    blocks: dict[int, tuple[str, dict[str, str]]]
-    """Block number -> key, and the digest of each file."""
-
-
-def _manifest(path: Path) -> _Manifest:
-    text = _read(path)
-    try:
-        content = json.loads(text)
-        if content["format"] != _FORMAT:
-            raise ValueError(f"expected format {_FORMAT}, found {content['format']}")
-        return _Manifest(
-            inputs=dict(content["inputs"]),
-            versions=dict(content["versions"]),
-            blocks={
-                int(number): (entry["key"], dict(entry["files"]))
-                for number, entry in content["blocks"].items()
-            },
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged ({error}): {_REMEDY}") from None
+    return files | {f"{number:02}-{n}.svg": text for n, text in enumerate(output.figures, start=1)}
 
 
 def _digest(text: str) -> str:

@@ -1,5 +1,6 @@
 """The checks of what a page says: numbers, times, figures, descriptions, and what is shown."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -401,6 +402,37 @@ def test_block_that_is_executed_but_shown_as_text_is_found():
     assert found(lint.fences(page(text), render)) == [
         (1, "2 python blocks are executed (lines [1, 7]), 1 shown")
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# T\n\nText.\n\n    x = 1\n    print(x)\n",
+        "# T\n\n<pre><code>x = 1\n</code></pre>\n",
+        "# T\n\n1. a\n\n        x = 1\n",
+    ],
+)
+def test_code_that_is_only_indented_is_found(text):
+    ((line, message),) = found(lint.fences(page(text + "\n```text\nx\n```\n"), render))
+    assert line == 1
+    assert message.startswith("2 pieces of code are shown, 1 stand in fences: what is only")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("    return", "return"), ("    return", "  return"), ("\n\n", "\n"), ("x = 1", "x  = 1")],
+)
+def test_code_whose_blanks_are_shown_otherwise_is_found(old, new):
+    text = "# T\n\n```python\ndef f():\n    return 1\n\nx = 1\n```\n"
+
+    def careless(body: str) -> str:
+        html = re.sub(r"</?span[^>]*>", "", render(body))
+        assert old in html
+        return html.replace(old, new)
+
+    assert found(lint.fences(page(text), render)) == []
+    told = "block 1 is shown otherwise than it is executed"
+    assert found(lint.fences(page(text), careless)) == [(3, told)]
 
 
 def test_block_that_is_shown_but_not_executed_is_found():

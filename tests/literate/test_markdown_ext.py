@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from markdown import Markdown
 
+from literate.markdown_ext import Source
 from literate.page import CONT, read_page
 from literate.store import Baked, Output, Store
 
@@ -126,7 +127,7 @@ def test_output_and_figure_stand_below_their_block_inside_what_holds_it(
     assert order(
         html,
         tag,
-        '<span class="n">plot</span>',
+        "plot()",
         '<div class="lit-output"',
         "out 1\n",
         '<figure class="lit-figure"',
@@ -184,7 +185,7 @@ def test_output_is_shown_as_it_was_printed(site):
     printed = "<b> & 'a' \"b\"\n\n  indented\n# no heading\n*no emphasis* $no maths$ [[chapters]]\n"
     site.bake(texts={1: printed})
     html = site.render()
-    (pre,) = [e for e in tree(html).iter("pre") if e.get("tabindex")]
+    (pre,) = [e for e in tree(html).iter("pre") if e.get("role")]
     assert "".join(pre.itertext()) == printed
     assert 'aria-label="Output of block 1"' in html
 
@@ -382,16 +383,16 @@ def test_table_above_blocks_moves_no_output(lecture, warnings):
     lecture.page("# T\n\n[[chapters]]\n" + BODY + "\n[[chapters]]\n", "index")
     lecture.bake("index")
     html = lecture.render("index")
-    assert html.count("<table>") == 2
+    assert html.count("<table ") == 2
     kinds = [child.tag for child in tree(html)]
-    assert kinds == ["h1", "table", "div", "div", "figure", "p", "table"]
+    assert kinds == ["h1", "div", "div", "div", "figure", "p", "div"]
     assert warnings.messages == []
 
 
 def test_name_of_the_table_in_a_fence_is_only_shown(lecture):
     lecture.page("# T\n\n```text\n[[chapters]]\n```\n\n[[chapters]]\n", "index")
     html = lecture.render("index")
-    assert html.count("<table>") == 1
+    assert html.count("<table ") == 1
     assert html.count("[[chapters]]") == 1
 
 
@@ -445,7 +446,7 @@ def test_page_that_cannot_be_read_is_a_warning_with_the_files_line(site, warning
     site.page("---\ntitle: x\n---\n\nText.\n\n```python\nx\n```\n\n```py\ny\n```\n")
     site.render()
     (message,) = warnings.messages
-    assert message.startswith(f"{site.docs}/page.md:11: expected the fence")
+    assert message.startswith(f"{site.docs}/page.md:11: found the fence")
 
 
 def test_text_of_no_page_is_a_warning(site, warnings):
@@ -457,7 +458,87 @@ def test_text_of_no_page_is_a_warning(site, warnings):
     html = markdown.convert("```python\nx\n```\n")
     assert "x" in html
     (message,) = warnings.messages
-    assert f"is not (or more than once) in {site.docs}" in message
+    assert f"a page with python blocks is not in {site.docs}: " in message
+
+
+@pytest.mark.parametrize("name", [".#page.md", "folder.md/", ".hidden/page.md", "latin.md"])
+def test_files_beside_the_pages_hide_nothing(site, warnings, name):
+    site.page(BODY)
+    site.bake()
+    other = site.docs / name
+    if name == ".#page.md":  # the lock of an editor
+        other.symlink_to("nobody@nowhere.1")
+    elif name.endswith("/"):
+        other.mkdir()
+    else:
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(BODY.encode() if name[0] == "." else b"\xff")
+    assert "out 1" in site.render()
+    assert warnings.messages == []
+
+
+def test_a_copy_of_a_page_takes_no_output_away_and_is_named(site, warnings):
+    site.page(BODY)
+    site.bake()
+    site.page("---\ntitle: A copy\n---\n" + BODY, "a copy")
+    assert "out 1" in site.render()
+    (message,) = warnings.messages
+    copy, page = (str(site.docs / f"{name}.md") for name in ("a copy", "page"))
+    assert message == f"{page}, {copy} have the same text: the outputs of the first are shown"
+
+
+def test_a_page_that_ends_as_another_is_not_taken_for_it(site, warnings):
+    site.page("# Longer\n" + BODY, "longer")
+    site.page(BODY)
+    site.bake(texts={1: "of the page\n"})
+    assert "of the page" in site.render()
+    assert warnings.messages == []
+
+
+# What a host tells
+
+
+def hosted(site: Site, source: Source, text: str) -> str:
+    literate = {"docs": str(site.docs), "page": lambda: source}
+    return Markdown(
+        extensions=[*EXTENSIONS, "literate"], extension_configs={**CONFIGS, "literate": literate}
+    ).convert(text)
+
+
+def test_the_page_that_a_host_names_is_the_one_and_no_other_is_read(site, warnings):
+    for name in ("one", "two"):
+        site.page(BODY, name)
+        site.bake(name, texts={1: f"of {name}\n"})
+    assert "of two" in hosted(site, Source(site.docs / "two.md"), BODY)
+    assert warnings.messages == []
+
+
+def test_a_text_that_another_plugin_changed_is_a_warning_that_names_the_page(site, warnings):
+    path = site.page(BODY)
+    site.bake()
+    assert "out 1" not in hosted(site, Source(path), "More.\n" + BODY)
+    told = "its text was changed before it came here: no output is shown"
+    assert warnings.messages == [f"{path}: {told}"]
+
+
+def test_what_a_host_brings_is_shown_in_the_place_of_its_images(site, warnings):
+    shown = {
+        "output-1": '<div class="lit-output">one</div>',
+        "baked-1-1": '<svg viewBox="0 0 1 1"></svg>',
+        "baked-1-2": '<img src="data:image/png;base64,AA"/>',
+    }
+    text = (
+        "```python\nx\n```\n\n![](output-1)\n\n![A &](baked-1-1)\n**B**\n\n![C](baked-1-2)\nD\n\n"
+        "```text\n![](output-1)\n```\n"
+    )
+    html = hosted(site, Source(site.docs / "x.ipynb", shown), text)
+    assert html.count('<div class="lit-output">one</div>') == 1
+    assert "<p><div" not in html
+    assert '<svg role="img" aria-label="A &amp;" viewBox="0 0 1 1"></svg>' in html
+    assert "<figcaption><strong>B</strong></figcaption>" in html
+    assert '<img alt="C" src="data:image/png;base64,AA"/>' in html
+    assert "![](output-1)" in html
+    assert warnings.messages == []
 
 
 def test_text_without_python_needs_no_file(site, warnings):
@@ -468,6 +549,29 @@ def test_text_without_python_needs_no_file(site, warnings):
     )
     assert markdown.convert("Text.\n\n```text\nx\n```\n").startswith("<p>Text.</p>")
     assert warnings.messages == []
+
+
+# Keyboard and size
+
+
+def test_code_and_tables_can_be_focused(site):
+    site.page("| a |\n|--|\n| b |\n\n`<table></table>`\n\n```text\nx\n```\n")
+    html = site.render()
+    assert '<div class="lit-table" role="group" aria-label="Table" tabindex="0"><table' in html
+    assert html.count('<div class="lit-table"') == 1
+    assert '<pre tabindex="0"><code>' in html
+
+
+def test_code_loses_the_elements_that_have_no_colour_and_none_of_its_text(site):
+    code = 'for row in rows:\n    if row:\n\n        print(f"{row:>5}", row[0] < -1.5)  # "n" <p>\n'
+    site.page(f"```python\n{code}```\n")
+    site.bake()
+    html = site.render()
+    kinds = set(re.findall('<span class="(.*?)"', html))
+    assert {"k", "nb", "s2", "mf", "c1"} < kinds
+    assert not kinds & {"n", "o", "p", "w"}
+    shown = next(e for e in tree(html).iter("code"))
+    assert "".join(shown.itertext()) == code
 
 
 # Imports

@@ -2,12 +2,12 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from markdown import markdown
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -17,13 +17,11 @@ from literate.notebook import (
     differences,
     execute,
     figure_texts,
-    from_page,
     inputs,
     problems,
     read_notebook,
     write_notebook,
 )
-from literate.page import parse_page
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 {height}"><path d="M 0 0"/></svg>'
 PLOT = "from matplotlib import pyplot as plt\nplt.plot([0, {y}]);"
@@ -114,8 +112,25 @@ def test_what_is_no_notebook_is_refused(path, text):
         ),
         (new_output("stream", name="stderr", text="x"), "cell 1 has an output of kind stderr"),
         (
-            new_output("display_data", data={"image/png": "aaaa"}),
-            "an output of kind image/png: expected printed text, or figures as SVG",
+            new_output("display_data", data={"application/pdf": "aaaa"}),
+            "an output of kind application/pdf: expected text, a table as HTML, or a picture",
+        ),
+        (
+            new_output("display_data", data={"text/html": "<script>x</script>"}),
+            "cell 1 outputs HTML with scripts or addresses of other sites",
+        ),
+        (
+            new_output("display_data", data={"text/html": "<img src='//e.org/x.png'>"}),
+            "cell 1 outputs HTML with scripts or addresses of other sites",
+        ),
+        (printed("x" * 100_001), "cell 1: expected at most 100,000 characters of output"),
+        (
+            new_output("display_data", data={"image/svg+xml": f"<svg>{'x' * 60_000}</svg>"}),
+            "cell 1: expected figures of at most 60,000 bytes, one of this cell has 60,011",
+        ),
+        (
+            new_output("display_data", data={"image/png": "x" * 60_000}),
+            "cell 1: expected figures of at most 60,000 bytes",
         ),
     ],
 )
@@ -232,13 +247,96 @@ def test_a_run_prints_draws_and_counts(path):
     assert path.read_bytes() == path.with_name("again.ipynb").read_bytes()
 
 
+def test_outputs_of_other_libraries_are_kept_and_compared(path):
+    table = "<table><tr><td>1</td></tr></table>"
+    code = (
+        "import io\nfrom IPython.display import HTML, display\nfrom PIL import Image\n"
+        f"display(HTML({table!r}))\nprint('text')\nImage.new('RGB', (2, 2), 'red')"
+    )
+    run = execute(made(new_code_cell(code), new_markdown_cell(ALT)), path, time_limit=60)
+    write_notebook(run, path, inputs={}, versions={})
+    (cell,) = code_cells(read_notebook(path))
+    assert (cell.text, cell.html) == ("text\n", table)
+    (picture,) = cell.figures
+    assert picture.startswith('<img src="data:image/png;base64,')
+    again = execute(read_notebook(path), path, time_limit=60)
+    assert differences(read_notebook(path), again) == []
+    other = execute(
+        made(new_code_cell(code.replace("red", "blue").replace(">1<", ">2<"))), path, time_limit=60
+    )
+    assert len(differences(read_notebook(path), other)) == 2
+
+
+def test_the_users_own_settings_stay_out(path, tmp_path, monkeypatch):
+    """IPython's start-up files and options, and another kernel of the same name."""
+    profile = tmp_path / "ipython" / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("print('from startup'); leaked = True")
+    settings = "c.InteractiveShell.ast_node_interactivity = 'all'\n"
+    (profile / "ipython_config.py").write_text(settings)
+    (profile / "ipython_kernel_config.py").write_text(settings)
+    (tmp_path / "startup.py").write_text("leaked = True")
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(json.dumps({"argv": ["false"], "display_name": "other"}))
+    for name, value in {
+        "IPYTHONDIR": tmp_path / "ipython",
+        "JUPYTER_PATH": tmp_path / "jupyter",
+        "JUPYTER_CONFIG_DIR": tmp_path / "jupyter",
+        "PYTHONSTARTUP": tmp_path / "startup.py",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    cell = new_code_cell("import sys\n1\n'leaked' in globals(), sys.executable")
+    (run,) = code_cells(execute(made(cell), path, time_limit=60))
+    assert run.text == f"(False, {sys.executable!r})\n"
+
+
+def test_a_notebook_runs_in_its_own_folder_whatever_that_is_called(tmp_path):
+    folder = tmp_path / "another folder"
+    folder.mkdir()
+    (folder / "data.txt").write_text("read")
+    code = "from pathlib import Path\nprint(Path.cwd().name, Path('data.txt').read_text())"
+    run = execute(made(new_code_cell(code)), folder / "a try.ipynb", time_limit=60)
+    assert code_cells(run)[0].text == "another folder read\n"
+
+
+def test_an_empty_cell_is_none(path):
+    notebook = made(new_code_cell("print(1)"), new_code_cell(" \n"), new_code_cell("print(2)"))
+    notebook.cells.append(new_code_cell("", id="last"))
+    run = execute(notebook, path, time_limit=60)
+    write_notebook(run, path, inputs={}, versions={})
+    assert [(cell.number, cell.text) for cell in code_cells(read_notebook(path))] == [
+        (1, "1\n"),
+        (3, "2\n"),
+    ]
+    assert problems(read_notebook(path)) == []
+
+
+@pytest.mark.parametrize("info", ["python", "py", "pycon", " {.python .x}"])
+def test_python_in_a_markdown_cell_is_a_problem(path, info):
+    example(path)
+    shown = edited(path, lambda n: n["cells"][0].update(source=f"# T\n\n> ```{info}\n> x\n> ```"))
+    told = "cell 1 shows python that never runs: make it a code cell, or a `text` fence"
+    assert problems(shown) == [told]
+
+
+def test_fences_of_other_languages_in_a_markdown_cell_are_no_problem(path):
+    example(path)
+    source = "# T\n\n```bash\nls\n```\n\n~~~text\n```python\n~~~\n\n````md\n```python\n```\n````"
+    assert problems(edited(path, lambda n: n["cells"][0].update(source=source))) == []
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
         ("1 / 0", "cell 2 failed:(.|\n)*1 / 0(.|\n)*ZeroDivisionError: division by zero"),
         ("while True: pass", "cell 2 ran longer than 3 s:\n\nwhile True: pass"),
         ("import os; os._exit(3)", "cell 2 ended the kernel"),
-        ("from IPython.display import HTML; HTML('x')", "cell 2 has an output of kind text/html, "),
+        (
+            "from IPython.display import HTML; HTML('<script>x</script>')",
+            "cell 2 outputs HTML with scripts",
+        ),
+        ("print('x' * 100_001)", "cell 2: expected at most 100,000 characters of output"),
     ],
 )
 def test_a_cell_that_fails_is_named_with_its_code(path, code, message):
@@ -258,71 +356,7 @@ def test_nothing_is_written_where_texts_and_figures_do_not_fit(path):
     assert list(path.parent.iterdir()) == [path]
 
 
-# --- Pages made into notebooks ---------------------------------------------------------------
-
-PAGE = """---
-title: Title
----
-
-# Heading {#top}
-
-See [chapter 4](saturated-tanh.md#map), [below](#end) and [4:19](https://youtu.be/x?t=259).
-
-```python
-x = 1
-```
-
-![Alt text.](baked "not compared: chaos") **Caption.** More.
-
-!!! note "A box"
-
-    Inside, with `x`.
-
-    <!--pytest-codeblocks:cont-->
-
-    ```python
-    if x:
-        print(x)
-    ```
-
-    ![Alt text.](baked)
-    **Second.** Inside.
-
-    - An item,
-        - and one below it.
-
-## End
-"""
-
-
-def test_a_page_becomes_cells_in_its_order():
-    page = parse_page(PAGE, Path("docs/lecture/page.md"))
-    notebook = from_page(page, title="Title", address="https://e.org/lecture/page/", first="setup")
-    assert [(c.cell_type, c.source) for c in notebook.cells] == [
-        ("code", "setup"),
-        (
-            "markdown",
-            "# Heading\n\nSee [chapter 4](https://e.org/lecture/page/../saturated-tanh/#map), "
-            "[below](https://e.org/lecture/page/#end) and [4:19](https://youtu.be/x?t=259).",
-        ),
-        ("code", "x = 1"),
-        ("markdown", "**Caption.** More.\n\n**A box**\n\nInside, with `x`."),
-        ("code", "if x:\n    print(x)"),
-        (
-            "markdown",
-            "**Second.** Inside.\n\n- An item,\n    - and one below it.\n\n## End",
-        ),
-    ]
-    again = from_page(page, title="Title", address="https://e.org/lecture/page/", first="setup")
-    assert nbformat.writes(again) == nbformat.writes(notebook)
-
-
-def test_without_an_address_links_inside_the_notes_are_text():
-    notebook = from_page(parse_page(PAGE, Path("p.md")), title="T", address="", first="")
-    assert "See chapter 4, below and [4:19](https://youtu.be/x?t=259)." in notebook.cells[1].source
-
-
-# --- In the test run and on the site ---------------------------------------------------------
+# --- In the test run ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -360,7 +394,7 @@ def test_a_notebook_is_baked_then_compared_and_drift_fails(project):
     result = project.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["docs/try.ipynb:", "cell 2 printed something else:", "-0.669", "+0.667", "*pytest --bake*"]
+        ["docs/try.ipynb: cell 2 printed something else:", "-0.669", "+0.667", "*pytest --bake*"]
     )
 
     project.makeconftest("def pytest_literate_inputs():\n    return {'names': 'two'}\n")
@@ -377,47 +411,3 @@ def test_a_failing_bake_leaves_the_notebook_as_it_was(project):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*try.ipynb: cell 3 failed:", "*ZeroDivisionError*"])
     assert path.read_bytes() == before
-
-
-@pytest.fixture
-def docs(tmp_path: Path) -> Path:
-    (tmp_path / "page.md").write_text("---\ntitle: T\n---\n\n[[notebook try.ipynb]]\n")
-    example(tmp_path / "try.ipynb")
-    return tmp_path
-
-
-def rendered(docs: Path, **options: str) -> str:
-    extensions = ["literate", "fenced_code"]
-    config = {"literate": {"docs": str(docs), **options}}
-    return markdown("[[notebook try.ipynb]]\n", extensions=extensions, extension_configs=config)
-
-
-def test_a_page_shows_the_notebook_with_what_it_printed_and_drew(docs, caplog):
-    html = rendered(docs)
-    assert not caplog.records
-    assert '<h1>Try</h1>\n<p><a href="try.ipynb">Download this notebook</a></p>' in html
-    assert '<code class="language-python">print(1)\n</code>' in html
-    assert 'aria-label="Output of block 1"><code>0.5\n1\n</code>' in html
-    assert re.search(r'<figure class="lit-figure"[^>]*><svg role="img" aria-label="A line\."', html)
-    assert "<figcaption><strong>It rises.</strong> See it.</figcaption>" in html
-    assert "<p>More.</p>" in html
-
-
-def test_colab_opens_the_file_where_its_address_is_known(docs):
-    html = rendered(docs, colab="https://colab.example/github/o/r/blob/main/docs")
-    assert '<a href="https://colab.example/github/o/r/blob/main/docs/try.ipynb">Open it' in html
-
-
-def test_a_page_warns_of_an_outdated_notebook(docs, caplog):
-    edited(docs / "try.ipynb", lambda n: n["cells"][1].update(source="print(2)"))
-    rendered(docs)
-    assert "try.ipynb: the output of cell 2 is outdated" in caplog.text
-
-
-@pytest.mark.parametrize("text", [None, "{"])
-def test_a_page_warns_of_a_notebook_that_is_missing_or_damaged(docs, caplog, text):
-    (docs / "try.ipynb").unlink()
-    if text:
-        (docs / "try.ipynb").write_text(text)
-    assert "lit-missing" in rendered(docs)
-    assert "try.ipynb" in caplog.text

@@ -37,7 +37,7 @@ def test_blocks_have_numbers_fence_lines_and_code():
 
 def test_fences_of_other_languages_are_no_blocks():
     page = parse(
-        "```text\nx\n```\n\n```console\n$ ls\n```\n\n```\nplain\n```\n\n```pycon\n>>> 1\n```\n"
+        "```text\nx\n```\n\n```console\n$ ls\n```\n\n```\nplain\n```\n\n```pytb\nError\n```\n"
     )
     assert page.blocks == ()
 
@@ -188,23 +188,28 @@ REFUSED = {
     "closed-further-in": ("```python\nx\n  ```\n", 1, "never closed"),
     "closed-further-out": ("    ```python\n    x\n```\n", 1, "never closed"),
     "outdented": ("- a\n\n    ```python\n    if x:\n  y\n    ```\n", 5, "indented less"),
-    "title": ('```python title="x"\nx\n```\n', 1, "expected the fence"),
+    "title": ('```python title="x"\nx\n```\n', 1, "never run unless its fence"),
     "hl_lines": ("```python hl_lines='1'\nx\n```\n", 1, "never run"),
-    "py": ("```py\nx\n```\n", 1, "found ````py`"),
-    "python3": ("```python3\nx\n```\n", 1, "found ````python3`"),
-    "capital": ("```Python\nx\n```\n", 1, "found ````Python`"),
-    "class": ("```{.python}\nx\n```\n", 1, "expected the fence"),
-    "classes": ("``` { .python .x }\nx\n```\n", 1, "expected the fence"),
-    "id-and-class": ("```{#id .python}\nx\n```\n", 1, "expected the fence"),
-    "space": ("``` python\nx\n```\n", 1, "expected the fence"),
-    "tildes": ("~~~python\nx\n~~~\n", 1, "expected a fence of backticks"),
-    "hidden-by-tildes": ("~~~\n```python\nx\n```\n~~~\n", 1, "fence of backticks"),
-    "sh": ("```sh\nls\n```\n", 1, "a `sh` fence would be executed"),
+    "py": ("```py\nx\n```\n", 1, "found the fence ````py`"),
+    "python3": ("```python3\nx\n```\n", 1, "found the fence ````python3`"),
+    "capital": ("```Python\nx\n```\n", 1, "found the fence ````Python`"),
+    "class": ("```{.python}\nx\n```\n", 1, "never run unless its fence"),
+    "classes": ("``` { .python .x }\nx\n```\n", 1, "never run unless its fence"),
+    "id-and-class": ("```{#id .python}\nx\n```\n", 1, "never run unless its fence"),
+    "space": ("``` python\nx\n```\n", 1, "never run unless its fence"),
+    "tildes": ("~~~python\nx\n~~~\n", 1, "a fence of tildes is unknown"),
+    "hidden-by-tildes": ("~~~\n```python\nx\n```\n~~~\n", 1, "fence of tildes"),
+    "sh": ("```sh\nls\n```\n", 1, "found the fence ````sh`: it would be executed"),
     "bash": ("```bash\nls\n```\n", 1, "write `console`"),
     "inline": ("```x``` is code\n\n```python\nx\n```\n", 1, "is inline code for a reader"),
     "quoted": ("> ```python\n> x\n> ```\n", 1, "does not begin its line"),
     "bullet": ("- ```python\n  x\n  ```\n", 1, "does not begin its line"),
-    "item": ("2. ```python\n   x\n   ```\n", 1, "does not begin its line"),
+    "item": ("2. ```python\n   x\n   ```\n", 1, "indented by four"),
+    "pycon": ("```pycon\n>>> x\n```\n", 1, "shown but never run"),
+    "ipython3": ("```ipython3\nx\n```\n", 1, "shown but never run"),
+    "doctest": ("```doctest\n>>> x\n```\n", 1, "shown but never run"),
+    "three": ("1. a\n\n   ```python\n   x\n   ```\n", 3, "indented by 3 spaces.*by four"),
+    "two": ("- a\n\n  ```text\n  x\n  ```\n", 3, "indented by 2 spaces.*by four"),
     "empty": ("```python\n\n\n```\n", 1, "this python block is empty"),
     "front-matter": ("---\ntitle: x\n\n# T\n", 1, "the front matter is never closed"),
 }
@@ -224,7 +229,7 @@ def test_fences_that_would_be_skipped_or_misread_are_refused(text, line, message
         pytest.param(
             python("a") + f"\n```text\nb\n```\n\n{CONT}\n" + python("c"),
             10,
-            "found a `text` fence: the code would be merged into it and never run",
+            "found a `text` fence: the code would be merged into it, not run",
             id="after-text",
         ),
         pytest.param(
@@ -323,7 +328,7 @@ FENCE = st.builds(
     ],
     st.sampled_from(["python", "python", "python", "text", "console", ""]),
     st.sampled_from(["```", "````"]),
-    st.sampled_from(["", "    ", "  "]),
+    st.sampled_from(["", "    ", "        "]),
     CODE,
 )
 PROSE = st.sampled_from([[""], ["Text with `code`."], ["# Heading"], ["!!! note"], ["- item"]])

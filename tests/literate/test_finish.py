@@ -1,0 +1,262 @@
+"""The steps after a build: the font as fontTools reads it, the pages as they then are."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from fontTools.ttLib import TTFont
+from nbformat.v4 import new_code_cell, new_notebook
+
+from literate import finish as finish_steps
+from literate.finish import cached_maths_font, finish, maths_characters, maths_font, outdated
+from literate.notebook import write_notebook
+from literate.page import read_page
+from literate.store import Baked, Output, Store
+
+ROOT_FORMULA = "<math><msqrt><mi>x</mi></msqrt></math>"
+
+
+@pytest.mark.parametrize(
+    ("formula", "characters"),
+    [
+        ("<math><mi>x</mi><mo>&lt;</mo><mn>12</mn></math>", "x𝑥<12"),
+        ("<math><mi>h</mi></math>", "hℎ"),  # the one letter that has its italic elsewhere
+        ("<math><mi>A</mi><mi>Z</mi><mi>α</mi><mi>ω</mi></math>", "A𝐴Z𝑍α𝛼ω𝜔"),
+        ("<math><mi>tanh</mi></math>", "tanh"),  # upright: a name, not a product
+        ("<math><mi>∞</mi></math>", "∞"),
+        ("<p>not a formula</p>", ""),
+    ],
+)
+def test_characters_are_those_that_the_browser_draws(formula: str, characters: str) -> None:
+    assert maths_characters([formula, "<p>x < y</p>"]) == set(characters)
+
+
+def test_the_font_holds_the_formulas_and_little_else() -> None:
+    data = maths_font(frozenset("x𝑥=1("))
+    font = TTFont(io.BytesIO(data))
+    glyphs = font.getBestCmap()
+    assert glyphs is not None
+    assert set(map(ord, "x𝑥=1(√")) <= set(glyphs)
+    maths: Any = font["MATH"]
+    growing = set(maths.table.MathVariants.VertGlyphCoverage.glyphs)
+    assert {glyphs[ord("√")], glyphs[ord("(")]} <= growing
+    assert maths.table.MathConstants is not None
+    assert font.flavor == "woff2"
+    assert len(data) < 20_000
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setattr(finish_steps, "user_cache_path", lambda name: folder / name)
+    return folder
+
+
+def test_the_same_characters_make_one_font_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = cached_maths_font(frozenset("ab"))
+    monkeypatch.setattr(finish_steps, "maths_font", lambda _: b"made again")
+    assert cached_maths_font(frozenset("ba")) == first
+    assert cached_maths_font(frozenset("abc")) == b"made again"
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 20, None])
+def test_a_kept_font_that_is_damaged_is_made_again(cache: Path, damage: bytes | None) -> None:
+    font = cached_maths_font(frozenset("ab"))
+    (kept,) = (path for path in cache.rglob("*") if path.is_file())
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-9] if damage is None else damage)
+    assert cached_maths_font(frozenset("ab")) == font
+    assert kept.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(finish_steps, "user_cache_path", lambda name: tmp_path / "file" / name)
+    assert cached_maths_font(frozenset("a")) == maths_font(frozenset("a"))
+
+
+def test_a_font_that_could_not_be_made_leaves_nothing_behind(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finish_steps.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(FileNotFoundError, match="expected in the package ziamath"):
+        cached_maths_font(frozenset("a"))
+    assert list(cache.rglob("*")) == []
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """A site of one style sheet, a page in a folder, and a page for addresses that lead nowhere."""
+    css = (
+        '@font-face{src:url("../fonts/a.woff2")} b{mask:url(data:image/svg+xml,x) url(#id)}'
+        "/*# sourceMappingURL=a.css.map */"
+    )
+    (tmp_path / "assets" / "css").mkdir(parents=True)
+    (tmp_path / "assets" / "css" / "a.css").write_text(css)
+    (tmp_path / "lecture" / "tanh").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("page", "href", "font"),
+    [
+        ("lecture/tanh/index.html", "../../assets/css/a.css", "../../assets/fonts/a.woff2"),
+        ("index.html", "assets/css/a.css", "assets/fonts/a.woff2"),
+        ("404.html", "/assets/css/a.css", "/assets/fonts/a.woff2"),
+        ("404.html", "/notes/assets/css/a.css", "/notes/assets/fonts/a.woff2"),
+    ],
+)
+def test_a_style_sheet_is_written_into_the_page(
+    built: Path, page: str, href: str, font: str
+) -> None:
+    (built / page).write_text(f'<head><link rel="stylesheet" href="{href}"></head>')
+    assert finish(built, built) == []
+    whole = (
+        f'<head><style>@font-face{{src:url("{font}")}} '
+        "b{mask:url(data:image/svg+xml,x) url(#id)}</style></head>"
+    )
+    assert (built / page).read_text() == whole
+    assert finish(built, built) == []
+    assert (built / page).read_text() == whole
+
+
+def test_foreign_style_sheets_stay_links(built: Path) -> None:
+    page = '<link rel="stylesheet" href="https://example.org/a.css">'
+    (built / "index.html").write_text(page)
+    assert finish(built, built) == []
+    assert (built / "index.html").read_text() == page
+
+
+def test_a_missing_style_sheet_is_a_problem(built: Path) -> None:
+    (built / "index.html").write_text('<link rel="stylesheet" href="assets/css/b.css">')
+    assert finish(built, built) == [
+        "index.html: the style sheet assets/css/b.css is not in the site"
+    ]
+
+
+def test_a_page_built_without_an_output_is_a_problem(built: Path) -> None:
+    (built / "index.html").write_text('<p class="lit-missing">missing</p>')
+    assert finish(built, built) == ["index.html was built while an output was missing or outdated"]
+
+
+@pytest.mark.parametrize("formula", ["", ROOT_FORMULA])
+def test_the_font_is_there_if_a_page_needs_it(built: Path, formula: str) -> None:
+    page = built / "index.html"
+    page.write_text(f'<link rel="stylesheet" href="assets/css/a.css">{formula}√')
+    finish(built, built)
+    assert page.read_text().startswith("<style>")
+    assert page.read_text().endswith(f"</style>{formula}√")
+    assert (built / finish_steps.MATHS_FONT).exists() == bool(formula)
+    assert list(built.rglob(".*.html.*")) == [], "nothing is left half-written"
+
+
+def test_the_repositorys_address_is_filled_into_notebooks(built: Path) -> None:
+    setup = 'REPOSITORY = ""  # where it is\nprint("REPOSITORY")'
+    notebook = built / "lecture" / "x.ipynb"
+    notebook.write_text(json.dumps({"cells": [{"source": [setup]}]}))
+    finish(built, built)
+    assert json.loads(notebook.read_text())["cells"][0]["source"] == [setup]
+    finish(built, built, repository="https://e.org/o/r")
+    source = json.loads(notebook.read_text())["cells"][0]["source"]
+    assert source == [setup.replace('""', '"https://e.org/o/r"')]
+
+
+# The check for other builders, from the command line
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """Pages whose outputs are all there: one in a folder, and a notebook."""
+    folder = tmp_path / "docs"
+    (folder / "part").mkdir(parents=True)
+    path = folder / "part" / "page.md"
+    path.write_text("# T\n\n```python\nx\n```\n")
+    (block,) = read_page(path).blocks
+    Store(folder / "baked").write("part/page", Baked({1: Output(block.key, "out\n")}))
+    notebook = new_notebook(cells=[new_code_cell("1", id="a", execution_count=1)])
+    write_notebook(notebook, folder / "n.ipynb", inputs={}, versions={})
+    return folder
+
+
+STALE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "changed code": (
+        lambda docs: (docs / "part/page.md").write_text("# T\n\n```python\ny\n```\n"),
+        "part/page.md:3: the output of block 1 is outdated",
+    ),
+    "deleted output": (
+        lambda docs: (docs / "baked/part/page/01.txt").unlink(),
+        "01.txt is missing",
+    ),
+    "edited output": (
+        lambda docs: (docs / "baked/part/page/01.txt").write_text("better\n"),
+        "01.txt is not what was baked",
+    ),
+    "never baked": (lambda docs: shutil.rmtree(docs / "baked"), "block 1 was never baked"),
+    "a page that is gone": (
+        lambda docs: (docs / "part/page.md").unlink(),
+        "baked/part/page belongs to no page",
+    ),
+    "a page that cannot be read": (
+        lambda docs: (docs / "part/page.md").write_text("```python\nx\n"),
+        "part/page.md:1: this fence is never closed",
+    ),
+    "a notebook never run": (
+        lambda docs: nbformat.write(new_notebook(cells=[new_code_cell("1")]), docs / "n.ipynb"),
+        "n.ipynb: cell 1 was never baked",
+    ),
+    "a damaged notebook": (
+        lambda docs: (docs / "n.ipynb").write_text("{"),
+        "n.ipynb: expected a Jup",
+    ),
+}
+
+
+def told(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "literate", *arguments], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_site_whose_outputs_are_all_there_is_finished_from_the_command_line(
+    built: Path, docs: Path
+) -> None:
+    (built / "index.html").write_text('<link rel="stylesheet" href="assets/css/a.css">')
+    assert told("finish", str(built), "--docs", str(docs)) == (0, "")
+    assert "<style>" in (built / "index.html").read_text()
+
+
+@pytest.mark.parametrize(("change", "message"), STALE.values(), ids=STALE)
+def test_an_output_that_is_missing_or_outdated_is_told(
+    docs: Path, change: Callable[[Path], object], message: str
+) -> None:
+    (docs / ".#page.md").symlink_to("nobody@nowhere")
+    assert list(outdated(docs)) == []
+    change(docs)
+    found = list(outdated(docs))
+    assert len(found) == 1
+    assert message in found[0]
+
+
+def test_it_fails_the_command(built: Path, docs: Path) -> None:
+    shutil.rmtree(docs / "baked")
+    status, text = told("finish", str(built), "--docs", str(docs))
+    assert status == 1
+    assert "part/page.md:3: block 1 was never baked" in text
+
+
+@pytest.mark.parametrize("arguments", [("finish", "nowhere"), ("finish", ".", "--docs", "nowhere")])
+def test_folders_that_are_not_there_are_named(arguments: tuple[str, ...]) -> None:
+    status, text = told(*arguments)
+    assert status == 2
+    assert "expected a folder, found none at nowhere" in text

@@ -1,0 +1,336 @@
+"""Sites of MkDocs with the plugin: pages and notebooks, each built as a whole project."""
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from mkdocs.exceptions import Abort
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from literate.notebook import write_notebook
+from literate.page import read_page
+from literate.search import sections
+from literate.store import Baked, Output, Store
+
+CONFIG = """
+site_name: made for a test
+site_url: https://e.org/repo/
+extra:
+  repository: https://e.org/code
+plugins:
+  - mkdocs-jupyter:
+      include: ["notebooks/*.ipynb"]
+      execute: false
+      allow_errors: false
+      include_source: true
+      ignore_h1_titles: true
+      cache: false
+  - literate:
+      notebook_setup: REPOSITORY = ""
+      colab: https://colab.example/tree
+markdown_extensions:
+  - toc: {permalink: true}
+  - pymdownx.highlight: {anchor_linenums: false, pygments_lang_class: true}
+  - pymdownx.superfences
+  - literate: {docs: !relative $docs_dir}
+validation: {links: {not_found: warn, anchors: warn}}
+"""
+PAGE = "# Page\n\nSee [the notebook](<notebooks/a try.ipynb#more>).\n\n```python\nx\n```\n"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M 0 0"/></svg>'
+
+
+class Project:
+    """A project with a page, and a notebook in a folder."""
+
+    def __init__(self, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        self.path, self.caplog = path, caplog
+        self.docs, self.site = path / "docs", path / "site"
+        self.notebook = self.docs / "notebooks" / "a try.ipynb"
+        self.notebook.parent.mkdir(parents=True)
+        (path / "mkdocs.yml").write_text(CONFIG)
+        self.page("index", PAGE)
+        self.write(
+            new_markdown_cell("# Try\n\nSee [the page](../index.md) and [more](#more)."),
+            new_code_cell('print("<", 1)\n\nif 1:\n    x', outputs=[printed("< 1\n\n  2\n")]),
+            new_code_cell("draw()", outputs=[shown({"image/svg+xml": SVG, "text/plain": "f"})]),
+            new_markdown_cell("<!-- alt: A line. -->\n**It rises.** See it.\n\n## More\n\nWords."),
+        )
+
+    def page(self, name: str, text: str) -> None:
+        path = self.docs / f"{name}.md"
+        path.write_text(text)
+        outputs = {b.number: Output(b.key, f"out of {name}\n") for b in read_page(path).blocks}
+        Store(self.docs / "baked").write(name, Baked(outputs))
+
+    def write(self, *cells: NotebookNode) -> None:
+        """A notebook as `pytest --bake` leaves it."""
+        count = 0
+        for number, cell in enumerate(cells):
+            cell.id = f"cell-{number}"
+            if cell.cell_type == "code":
+                cell.execution_count = count = count + 1
+        notebook = new_notebook(cells=list(cells))
+        notebook.metadata.update(title="A title: long", description="What it is about.")
+        write_notebook(notebook, self.notebook, inputs={}, versions={})
+
+    def edit(self, change: Callable[[Any], object]) -> None:
+        notebook = json.loads(self.notebook.read_text())
+        change(notebook)
+        self.notebook.write_text(json.dumps(notebook))
+
+    def build(self, **options: Any) -> str:
+        """The strictly built page of the notebook."""
+        build(load_config(str(self.path / "mkdocs.yml"), **{"strict": True, **options}))
+        folder = self.site / "notebooks"
+        found = folder / "a try" / "index.html", folder / "a try.html"
+        return next(path for path in found if path.exists()).read_text()
+
+    def warned(self) -> list[str]:
+        """What a strict build says that fails."""
+        with pytest.raises(Abort):
+            self.build()
+        return [r.getMessage() for r in self.caplog.records if r.levelno >= logging.WARNING]
+
+
+@pytest.fixture
+def project(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Project:
+    return Project(tmp_path / "a project", caplog)
+
+
+def printed(text: str) -> NotebookNode:
+    return new_output("stream", name="stdout", text=text)
+
+
+def shown(data: dict[str, str]) -> NotebookNode:
+    return new_output("display_data", data=data)
+
+
+# Pages
+
+
+def test_a_page_shows_its_output_whatever_lies_beside_it(project):
+    project.page("copy", PAGE)
+    (project.docs / ".#index.md").symlink_to("nobody@nowhere.1")
+    (project.docs / "index.md~").write_text(PAGE)
+    checkpoints = project.docs / "notebooks" / ".ipynb_checkpoints"
+    checkpoints.mkdir()
+    shutil.copy(project.notebook, checkpoints / "a try-checkpoint.ipynb")
+    project.build()
+    assert "out of index" in (project.site / "index.html").read_text()
+    assert "out of copy" in (project.site / "copy" / "index.html").read_text()
+    assert not list(project.site.rglob("*checkpoint*"))
+
+
+def test_a_build_writes_nothing_but_the_site(project):
+    before = {path: path.stat().st_mtime_ns for path in project.path.rglob("*")}
+    config = str(project.path / "mkdocs.yml")
+    build(load_config(config, strict=True, site_dir=str(project.path.parent / "site")))
+    assert {path: path.stat().st_mtime_ns for path in project.path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("address", ["https://e.org/code", ""])
+def test_a_command_says_what_to_clone_or_is_not_there(project, address):
+    config = project.path / "mkdocs.yml"
+    config.write_text(CONFIG.replace("https://e.org/code", f'"{address}"'))
+    project.page("index", "# T\n\n```console\n$ git clone REPOSITORY x && cd x\n$ pytest\n```\n")
+    project.build()
+    text = re.sub("<[^>]*>", "", (project.site / "index.html").read_text())
+    assert ("$ git clone" in text) == (f"$ git clone {address} x &amp;&amp; cd x" in text)
+    assert ("$ git clone" in text) == bool(address)
+    assert "$ pytest" in text
+
+
+# A notebook is a page like any other
+
+
+def test_a_notebook_shows_code_outputs_figures_and_text(project):
+    config = project.path / "mkdocs.yml"
+    config.write_text(CONFIG + "theme: {name: material, font: false}\n")
+    html = project.build()
+    assert "<title>A title: long - made for a test</title>" in html
+    assert '<meta name="description" content="What it is about.">' in html
+    assert '<a href="a%20try.ipynb" download>Download this notebook</a>' in html
+    address = "https://colab.example/tree/notebooks/a%20try/a%20try.ipynb"
+    assert f'<a href="{address}">Open it in Colab</a>' in html
+    assert 'aria-label="Output of block 1"><code>&lt; 1\n\n  2\n</code></pre></div>' in html
+    assert '<svg role="img" aria-label="A line." ' in html
+    assert "<figcaption><strong>It rises.</strong> See it.</figcaption>" in html
+    assert '<h2 id="more">More' in html
+    assert re.search('<a href="../../?">the page</a>', html)
+    assert html.count("<h1") == 1
+    assert "<style" not in html.partition("<body")[2]
+    found = sections(html, "notebooks/a%20try/")
+    assert [section.title for section in found] == ["Try", "More"]
+    assert 'href="#more"' in html
+
+
+TEXTS = {
+    "a text fence before the first code": [
+        new_markdown_cell("# T\n\n```text\nx\n```"),
+        new_code_cell("print(1)", outputs=[printed("1\n")]),
+    ],
+    "backticks in code": [
+        new_markdown_cell("# T"),
+        new_code_cell("text = '''\n```python\n````\n'''", outputs=[printed("```\n1\n```\n")]),
+    ],
+    "another fence": [new_markdown_cell("# T\n\n```bash\nls\n```\n\n~~~text\nx\n~~~")],
+    "lines of ours in an example": [
+        new_markdown_cell("# T\n\n```text\n[[chapters]]\n![](output-1)\n![x](baked) C\n```"),
+        new_code_cell("print(1)", outputs=[printed("[[chapters]]\n")]),
+    ],
+}
+
+
+@pytest.mark.parametrize("cells", TEXTS.values(), ids=TEXTS)
+def test_nothing_in_a_cell_breaks_the_page(project, cells):
+    project.page("index", "# Page\n")
+    project.write(*[NotebookNode(cell) for cell in cells])
+    html = project.build()
+    text = html.replace("<span></span>", "")
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            assert f"<code>{output.text}</code>" in text
+    outputs = html.count('<div class="lit-output"')
+    assert outputs == sum(cell.cell_type == "code" for cell in cells)
+
+
+def test_outputs_of_other_libraries_and_pasted_images_are_shown(project):
+    project.page("index", "# Page\n")
+    pasted = new_markdown_cell("# T\n\n![Pasted](attachment:a%20b.png)")
+    pasted.attachments = {"a b.png": {"image/png": "AAAA"}}
+    project.write(
+        pasted,
+        new_code_cell("table", outputs=[shown({"text/html": "<b>1</b>", "text/plain": "t"})]),
+        new_code_cell("picture", outputs=[shown({"image/png": "AAA\nA", "text/plain": "p"})]),
+        new_markdown_cell("<!-- alt: Red. -->\nAll red."),
+    )
+    html = project.build()
+    assert '<img alt="Pasted" src="data:image/png;base64,AAAA" />' in html
+    assert '<div class="lit-html" tabindex="0"><b>1</b></div>' in html
+    assert '<img alt="Red." src="data:image/png;base64,AAAA"/><figcaption>All red.' in html
+
+
+def test_cells_are_hidden_as_the_plugin_says(project):
+    project.page("index", "# Page\n")
+    hidden = new_code_cell("secret", outputs=[printed("told\n")])
+    hidden.metadata.tags = ["hide"]
+    project.write(new_markdown_cell("# T"), hidden, new_code_cell("y", outputs=[printed("2\n")]))
+    config = project.path / "mkdocs.yml"
+    option = "cache: false\n      remove_tag_config: {remove_cell_tags: [hide]}"
+    config.write_text(CONFIG.replace("cache: false", option))
+    html = project.build()
+    assert "secret" not in html
+    assert "told" not in html
+    assert 'aria-label="Output of block 2"><code>2\n' in html
+
+
+def test_a_users_own_configuration_stays_out(project, tmp_path, monkeypatch):
+    (tmp_path / "jupyter_nbconvert_config.py").write_text(
+        "c.ClearOutputPreprocessor.enabled = True\nc.TemplateExporter.exclude_output = True\n"
+    )
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    assert "<code>&lt; 1\n" in project.build()
+
+
+# What fails the strict build
+
+
+def stored_error(notebook: Any) -> None:
+    error = {"output_type": "error", "ename": "KeyError", "evalue": "'x'", "traceback": []}
+    notebook["cells"][1]["outputs"] = [error]
+
+
+FAILING: dict[str, tuple[Callable[[Any], object], str]] = {
+    "stale": (
+        lambda n: n["cells"][1].update(source="print(2)"),
+        "a try.ipynb: the output of cell 2 is outdated: the code up to it has changed",
+    ),
+    "never run": (
+        lambda n: n["cells"].append({**n["cells"][1], "id": "new"}),
+        "a try.ipynb: cell 5 was never baked",
+    ),
+    "missing": (
+        lambda n: n["cells"][2].update(outputs=[]),
+        "a try.ipynb: cell 3 draws 0 figure(s), and the Markdown cell below",
+    ),
+    "out of order": (
+        lambda n: n["cells"][2].update(execution_count=1),
+        "a try.ipynb: cell 3 has the execution count 1, expected 2",
+    ),
+    "failed": (stored_error, "a try.ipynb: cell 2 stores an error: KeyError: 'x'"),
+    "python shown only": (
+        lambda n: n["cells"][0].update(source="# T\n\n```python\nx\n```"),
+        "a try.ipynb: cell 1 shows python that never runs",
+    ),
+    "dead link": (
+        lambda n: n["cells"][0].update(source="# T\n\n[a](gone.md)"),
+        "'notebooks/a try.ipynb' contains a link 'gone.md'",
+    ),
+    "dead anchor": (
+        lambda n: n["cells"][0].update(source="# T\n\n[a](../index.md#gone)"),
+        "'notebooks/a try.ipynb' contains a link '../index.md#gone'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), FAILING.values(), ids=FAILING)
+def test_a_strict_build_fails_and_names_notebook_and_cell(project, change, message):
+    project.edit(change)
+    assert any(message in warning for warning in project.warned())
+
+
+@pytest.mark.parametrize("data", [b"{", b"", b"[]", b"\xff\xfe", b'{"cells": 3}'])
+def test_a_damaged_notebook_is_one_clear_line_and_the_next_build_recovers(project, data):
+    project.page("index", "# Page\n")
+    good = project.notebook.read_bytes()
+    project.notebook.write_bytes(data)
+    (warning, *_) = project.warned()
+    assert "a try.ipynb: expected a Jupyter notebook: " in warning
+    assert "\n" not in warning
+    assert "This notebook cannot be shown" in project.build(strict=False)
+    project.notebook.write_bytes(good)
+    assert "It rises." in project.build()
+
+
+def test_a_page_without_its_output_fails_the_strict_build(project):
+    (project.docs / "baked" / "index" / "01.txt").unlink()
+    assert any("01.txt is missing" in warning for warning in project.warned())
+
+
+# Notebooks to download lead to the site, wherever it lies
+
+
+@pytest.mark.parametrize(
+    ("directories", "page"), [(True, ""), (False, "index.html")], ids=["folders", "files"]
+)
+def test_links_of_downloaded_notebooks_lead_to_the_site(project, directories, page):
+    project.build(use_directory_urls=directories)
+    copies = {path.name: nbformat.read(path, 4) for path in project.site.rglob("*.ipynb")}
+    assert set(copies) == {"index.ipynb", "a try.ipynb"}
+    own = "https://e.org/repo/notebooks/a%20try" + ("/" if directories else ".html")
+    text = copies["a try.ipynb"].cells[0].source
+    assert f"[the page](https://e.org/repo/{page})" in text
+    assert f"[more]({own}#more)" in text
+    assert f"[the notebook]({own}#more)" in copies["index.ipynb"].cells[1].source
+    assert copies["index.ipynb"].cells[0].source.startswith('REPOSITORY = "https://e.org/code"')
+    for notebook in copies.values():
+        nbformat.validate(notebook)
+    original = nbformat.read(project.notebook, 4)
+    assert copies["a try.ipynb"].cells[1].outputs == original.cells[1].outputs
+
+
+def test_without_a_site_address_their_links_are_text(project):
+    config = project.path / "mkdocs.yml"
+    config.write_text(CONFIG.replace("site_url: https://e.org/repo/\n", ""))
+    project.build()
+    copy = nbformat.read(project.site / "notebooks" / "a try" / "a try.ipynb", 4)
+    assert copy.cells[0].source == "# Try\n\nSee the page and more."
