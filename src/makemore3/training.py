@@ -139,7 +139,7 @@ def steps(
     if len(split) == 0:
         raise ValueError("training needs at least one example, got an empty split")
     model.train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = list(model.parameters())
     for step in range(first, config.max_steps):
         # construct the minibatch
         x, y = minibatch(split, config.batch_size, generator=generator)
@@ -157,7 +157,7 @@ def steps(
         # update
         lr = config.lr_at(step)
         for p in parameters:
-            if (grad := p.grad) is not None:
+            if (grad := p.grad) is not None:  # a frozen one has none
                 p.data += -lr * grad
 
         yield StepInfo(step, model, loss.item(), lr)

@@ -87,8 +87,16 @@ def test_frozen_parameters_stay(small_split: Split) -> None:
     embedding = run.model.get_submodule("embedding").get_parameter("weight")
     embedding.requires_grad_(False)
     before = embedding.clone()
+    embedding.grad = torch.ones_like(embedding)  # from before it was frozen
     run.train()
     assert torch.equal(embedding, before)
+
+
+def test_weights_change_in_place(small_split: Split) -> None:
+    run = Run(small_split)
+    places = [p.data_ptr() for p in run.model.parameters()]
+    run.train()
+    assert [p.data_ptr() for p in run.model.parameters()] == places
 
 
 def test_training_puts_the_model_into_training_mode(small_split: Split) -> None:
@@ -126,6 +134,16 @@ def test_training_prints_nothing(small_split: Split, capfd: pytest.CaptureFixtur
     # Longer than a second, so that a terminal would have shown the bar.
     Run(small_split).train(callback=lambda _: time.sleep(0.04))
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_a_bar_for_runs_of_over_a_second(
+    small_split: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    Run(small_split).train()
+    assert capsys.readouterr().err == ""
+    Run(small_split).train(callback=lambda _: time.sleep(0.05))
+    assert "/30" in capsys.readouterr().err
 
 
 def test_progress_bar_goes_to_stderr_on_request(

@@ -74,6 +74,16 @@ def test_the_same_model_and_generator_can_be_resumed_in_place(
     assert same(run.state(), trained(small_split))
 
 
+def test_the_bar_counts_from_where_the_run_goes_on(
+    small_split: Split, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.pt"
+    with pytest.raises(Interruption):
+        Run(small_split).resume(path, every=10, callback=interrupt_at(14))
+    Run(small_split).resume(path, progress=True)
+    assert " 10/30 " in capfd.readouterr().err
+
+
 def test_checkpoints_change_no_number(small_split: Split, tmp_path: Path) -> None:
     run = Run(small_split)
     run.resume(tmp_path / "run.pt", every=1)
