@@ -11,6 +11,7 @@ import pygments
 import pytest
 from fontTools.ttLib import TTFont
 from mkdocs.config import load_config
+from mkdocs.structure.files import Files
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import BashSessionLexer, PythonLexer
 
@@ -167,3 +168,35 @@ def test_after_the_build_the_font_is_there_if_a_page_needs_it(
     assert page.read_text().endswith(f"</style>{formula}√")
     assert (built / mkdocs_hooks.MATHS_FONT).exists() == bool(formula)
     assert list(built.rglob(".*.html.*")) == [], "nothing is left half-written"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one page and, outside of its pages, a list of words."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# Home")
+    (tmp_path / "words.txt").write_text("an\nand\nbe\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("target", "content"), [("a/w.txt", "an\nand\nbe\n"), ("a/w.front.txt", "0an\n2d\n0be\n")]
+)
+def test_a_file_from_elsewhere_is_served(project: Path, target: str, content: str) -> None:
+    (project / "mkdocs.yml").write_text(
+        f"site_name: made\nextra:\n  served:\n    {target}: words.txt"
+    )
+    config = load_config(str(project / "mkdocs.yml"))
+    config.plugins._current_plugin = "a test"  # as when MkDocs calls a hook
+    (file,) = mkdocs_hooks.on_files(Files([]), config)
+    assert (file.src_uri, file.content_string) == (target, content)
+
+
+def test_a_file_that_is_not_there_is_named(project: Path) -> None:
+    (project / "mkdocs.yml").write_text("site_name: made\nextra: {served: {a.txt: no.txt}}")
+    with pytest.raises(FileNotFoundError, match=r"names no\.txt, which is not in"):
+        mkdocs_hooks.on_files(Files([]), load_config(str(project / "mkdocs.yml")))
+
+
+def test_more_than_nine_shared_letters_count_as_nine() -> None:
+    assert mkdocs_hooks.front_coded("abcdefghijk\nabcdefghijkl\n") == "0abcdefghijk\n9jkl\n"
