@@ -74,6 +74,7 @@ ARROWS = {
         "nbconvert nbformat literate.markdown_ext literate.notebook literate.reading "
         "| mkdocs_jupyter"
     ),
+    "literate.served": "",
     "literate.search": "literate.store",
     "literate.player": "literate.chapters literate.store",
     "literate.finish": (
@@ -83,7 +84,7 @@ ARROWS = {
     "literate.__main__": "literate.finish",
     "literate.mkdocs_plugin": (
         "mkdocs nbformat literate.download literate.finish literate.markdown_ext "
-        "literate.notebook literate.page literate.questions literate.store "
+        "literate.notebook literate.page literate.questions literate.served literate.store "
         "| literate.notebook_page"
     ),
 }

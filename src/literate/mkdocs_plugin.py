@@ -16,7 +16,7 @@ from mkdocs.config import config_options
 from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import BasePlugin, event_priority
-from mkdocs.structure.files import Files
+from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 from mkdocs.utils.templates import TemplateContext
 
@@ -26,6 +26,7 @@ from literate.markdown_ext import Source
 from literate.notebook import NotebookError, read_notebook
 from literate.page import PageError, read_page
 from literate.questions import DIRECTIVES, QuestionError
+from literate.served import served
 from literate.store import write_whole
 
 log = logging.getLogger("mkdocs.plugins.literate")
@@ -58,7 +59,10 @@ class LiteratePlugin(BasePlugin[Options]):
 
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
-        """Keep the files, which tell where a link leads."""
+        """Add the files that stand elsewhere, and keep all, which tell where a link leads."""
+        root = Path(config.config_file_path).parent
+        for place, content in served(root, config.extra.get("served", {})):
+            files.append(File.generated(config, place, content=content))
         self.files = files
 
     def on_page_read_source(self, *, page: SitePage, config: MkDocsConfig) -> str | None:

@@ -1,4 +1,4 @@
-"""The commands `python -m makemore3 train | sample | reproduce | sweep | bench`."""
+"""The commands `python -m makemore3 train | sample | reproduce | sweep | bench | playground`."""
 
 import argparse
 import statistics
@@ -11,6 +11,7 @@ import torch
 from makemore3.data import Vocabulary, load_dataset
 from makemore3.keep import CheckpointError, load_checkpoint, train_resumably
 from makemore3.lab.bench import Timing, bench
+from makemore3.lab.playground import bake
 from makemore3.lab.published import PUBLISHED
 from makemore3.lab.records import Result
 from makemore3.lab.reproduce import LONG_RUNS, Comparison, compare, table
@@ -84,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seconds", type=float, default=0.5, help="of a turn; default: 0.5")
     command.add_argument("--record", type=Path, help="file for all that was measured, as JSON")
     command.set_defaults(command=_bench)
+
+    command = commands.add_parser("playground", help="write what the playground's page needs")
+    command.add_argument("folder", type=Path, help="docs/assets/playground")
+    command.set_defaults(command=_playground)
     return parser
 
 
@@ -211,3 +216,8 @@ def bench_table(timings: Sequence[Timing]) -> Iterator[str]:
         yield (
             f"{timing.method:<36}{timing.rate:>10,.0f}{timing.ratio:>8.1f}  {timing.difference:.1e}"
         )
+
+
+def _playground(options: argparse.Namespace) -> int:
+    bake(options.folder)
+    return 0

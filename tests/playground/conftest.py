@@ -1,0 +1,80 @@
+"""The playground's modules in a browser, apart from the page."""
+
+import functools
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from makemore3.data import Dataset, load_dataset
+
+ROOT = Path(__file__).parents[2]
+ASSETS = ROOT / "docs" / "assets"
+
+SETUP = """async (text) => {
+  const bring = (name) => import(`/javascripts/playground/${name}.js`)
+  const names = "random data net engine run diagnostics controls passes missions published"
+  const modules = await Promise.all(names.split(" ").map(bring))
+  Object.assign(window, ...modules)
+  const fetched = (name) => fetch(`/playground/${name}`)
+  window.lecture = await (await fetched("lecture.json")).json()
+  window.engine = await WebAssembly.compile(await (await fetched("engine.wasm")).arrayBuffer())
+  window.corpus = dataset(parse(text), false)
+  window.made = (stage, changes) =>
+    new Run(engine, corpus, { ...preset(lecture, stage), ...changes })
+}"""
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>modules</title><link rel=icon href=data:,>")
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
+
+
+@pytest.fixture(scope="session")
+def names() -> Dataset:
+    return load_dataset()
+
+
+@pytest.fixture(scope="session")
+def tab(names: Dataset) -> Iterator[Page]:
+    """A page that has all modules' functions as globals, and the test run's names as `corpus`."""
+    candidates = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, (shutil.which(name) for name in candidates if name)), None)
+    if found is None:
+        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in CHROMIUM")
+    handler = functools.partial(_Handler, directory=str(ASSETS))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        tab = chromium.new_page()
+        tab.goto(f"http://127.0.0.1:{server.server_port}/")
+        tab.evaluate(SETUP, "\n".join(names.names))
+        yield tab
+        chromium.close()
+        server.shutdown()
+
+
+@pytest.fixture
+def js(tab: Page) -> Callable[..., Any]:
+    """Evaluate an expression, or call a function with one argument, and return its value."""
+    return tab.evaluate

@@ -1,0 +1,84 @@
+"""What is baked for the playground belongs to the package as it is now."""
+
+import hashlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from makemore3.cli import run
+from makemore3.lab import playground
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "assets" / "playground"
+REMEDY = "run `python -m makemore3 playground docs/assets/playground`"
+
+
+def test_the_engine_was_made_from_the_present_sources():
+    assert playground.is_current(FOLDER), f"compiled.cpp, wasm.cpp or flags have changed: {REMEDY}"
+
+
+def test_the_facts_are_the_packages():
+    assert json.loads((FOLDER / "lecture.json").read_text()) == playground.facts(), REMEDY
+
+
+def test_the_engine_is_small():
+    assert sum((FOLDER / name).stat().st_size for name in ("engine.wasm", "engine.json")) < 25_000
+
+
+@pytest.mark.parametrize("name", ["engine.wasm", "engine.json"])
+def test_another_engine_is_noticed(tmp_path: Path, name: str):
+    for file in ("engine.wasm", "engine.json"):
+        (tmp_path / file).write_bytes((FOLDER / file).read_bytes())
+    assert playground.is_current(tmp_path)
+    with (tmp_path / name).open("ab") as file:
+        file.write(b" ")
+    assert not playground.is_current(tmp_path)
+
+
+def test_a_change_of_the_sources_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(playground, "_source", lambda name: b"// another\n")
+    assert not playground.is_current(FOLDER)
+
+
+@pytest.mark.skipif(find_spec("ziglang") is None, reason=f"needs {playground.COMPILER}")
+def test_the_compiler_repeats_its_bytes():
+    made = playground.compile_engine()
+    assert hashlib.sha256(made).digest() == hashlib.sha256(engine()).digest()
+
+
+def engine() -> bytes:
+    return (FOLDER / "engine.wasm").read_bytes()
+
+
+def test_only_what_is_outdated_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    calls: list[None] = []
+
+    def compiled() -> bytes:
+        calls.append(None)
+        return b"engine"
+
+    monkeypatch.setattr(playground, "compile_engine", compiled)
+    for _ in range(2):
+        assert run(["playground", str(tmp_path)]) == 0
+    assert len(calls) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("engine.json", "engine.wasm", "lecture.json")
+    ]
+
+
+def test_without_the_compiler_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(playground, "COMPILER", "ziglang==0.0.0")
+    assert run(["playground", str(tmp_path)]) == 2
+    assert "python -m pip install ziglang==0.0.0" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(find_spec("ziglang") is None, reason=f"needs {playground.COMPILER}")
+def test_what_the_compiler_refuses_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(playground, "_source", lambda name: b"not C++")
+    with pytest.raises(OSError, match="does not compile"):
+        playground.compile_engine()
