@@ -34,11 +34,11 @@ ARROWS = {
         "torch makemore3.data makemore3.diagnostics makemore3.fast makemore3.files "
         "makemore3.layers makemore3.models makemore3.sampling makemore3.training"
     ),
-    "makemore3.diagnostics": "torch",
+    "makemore3.diagnostics": "torch makemore3.files",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",
     "makemore3.cli": (
-        "torch makemore3.checkpoint makemore3.data makemore3.lab makemore3.models "
-        "makemore3.sampling makemore3.training"
+        "torch makemore3.checkpoint makemore3.data makemore3.diagnostics makemore3.lab "
+        "makemore3.models makemore3.sampling makemore3.training"
     ),
     "literate": "",
     "literate.page": "",

@@ -1,4 +1,4 @@
-"""The commands `python -m makemore3 train | sample | reproduce | sweep | bench`."""
+"""The commands `python -m makemore3 train | sample | reproduce | sweep | bench | check`."""
 
 import argparse
 import statistics
@@ -10,6 +10,7 @@ import torch
 
 from makemore3.checkpoint import CheckpointError, load_checkpoint
 from makemore3.data import Vocabulary, load_dataset
+from makemore3.diagnostics import LEVELS, Unhealthy, check, load_setup
 from makemore3.lab.bench import bench
 from makemore3.lab.published import PUBLISHED
 from makemore3.lab.reproduce import LONG_RUNS, Comparison, compare, table
@@ -76,6 +77,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seconds", type=float, default=0.5, help="of a turn; default: 0.5")
     command.add_argument("--record", type=Path, help="file for all that was measured, as JSON")
     command.set_defaults(command=_bench)
+
+    command = commands.add_parser(
+        "check", help="diagnose a network of yours; exit status 1 if there is a problem"
+    )
+    command.add_argument(
+        "place", metavar="FILE:FUNCTION", help="a function: (model, (inputs, targets), loss_fn)"
+    )
+    command.add_argument("--html", type=Path, metavar="FILE", help="write the report there, too")
+    command.add_argument(
+        "--fail-on", choices=LEVELS, default="problem", help="for exit status 1; default: problem"
+    )
+    command.set_defaults(command=_check)
     return parser
 
 
@@ -181,4 +194,16 @@ def _bench(options: argparse.Namespace) -> int:
         )
     if options.record is not None:
         speed.write(options.record)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    report = check(*load_setup(options.place))
+    print(report)
+    if options.html is not None:
+        report.write_html(options.html)
+    try:
+        report.raise_for(options.fail_on)
+    except Unhealthy:
+        return 1
     return 0
