@@ -27,20 +27,22 @@ ARROWS = {
     "makemore3.resnet": "torch makemore3.layers",
     "makemore3.data": "torch pooch requests",
     "makemore3.training": "torch tqdm makemore3.data makemore3.models",
-    "makemore3.keep": "torch makemore3.data makemore3.models makemore3.training",
+    "makemore3.files": "",
+    "makemore3.keep": "torch makemore3.data makemore3.files makemore3.models makemore3.training",
     "makemore3.sampling": "torch makemore3.data makemore3.models",
     "makemore3.fast": (
-        "torch pooch tqdm makemore3.data makemore3.keep makemore3.layers makemore3.training"
+        "torch pooch tqdm makemore3.data makemore3.files makemore3.layers makemore3.training"
     ),
     "makemore3.lab": (
-        "torch filelock tqdm makemore3.data makemore3.diagnostics makemore3.fast makemore3.keep "
+        "torch filelock tqdm makemore3.data makemore3.diagnostics makemore3.fast makemore3.files "
+        "makemore3.keep "
         "makemore3.layers makemore3.models makemore3.sampling makemore3.training | distributed"
     ),
-    "makemore3.diagnostics": "torch",
+    "makemore3.diagnostics": "torch makemore3.files",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",
     "makemore3.cli": (
-        "torch makemore3.data makemore3.keep makemore3.lab makemore3.models "
-        "makemore3.sampling makemore3.training"
+        "torch makemore3.data makemore3.diagnostics makemore3.keep makemore3.lab "
+        "makemore3.models makemore3.sampling makemore3.training"
     ),
     "literate": "",
     "literate.page": "",

@@ -3,7 +3,13 @@
 Works on any `torch.nn.Module` through forward hooks, and leaves it as it was.
 """
 
+from makemore3.diagnostics.checking import check
+from makemore3.diagnostics.facts import LEVELS, Finding, LayerFacts, LossFacts, Source, WeightFacts
 from makemore3.diagnostics.hooks import Layers, record_activations, record_gradients
+from makemore3.diagnostics.loading import load_setup
+from makemore3.diagnostics.monitoring import Monitor
+from makemore3.diagnostics.report import Report, Unhealthy
+from makemore3.diagnostics.rules import RULES, Rule
 from makemore3.diagnostics.saturation import (
     SaturationReport,
     dead_units,
@@ -21,16 +27,29 @@ from makemore3.diagnostics.statistics import (
 from makemore3.diagnostics.updates import Step, UpdateRatios
 
 __all__ = [
+    "LEVELS",
+    "RULES",
     "ActivationStats",
+    "Finding",
     "GradientStats",
+    "LayerFacts",
     "Layers",
+    "LossFacts",
+    "Monitor",
     "ParameterStats",
+    "Report",
+    "Rule",
     "SaturationReport",
+    "Source",
     "Step",
+    "Unhealthy",
     "UpdateRatios",
+    "WeightFacts",
     "activation_stats",
+    "check",
     "dead_units",
     "gradient_stats",
+    "load_setup",
     "local_gradient",
     "parameter_stats",
     "record_activations",

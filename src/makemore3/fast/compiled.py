@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from makemore3.fast.nets import Block, Blocks
-from makemore3.keep import written_whole
+from makemore3.files import written_whole
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
 # Not -ffast-math, which would take a loss that is not finite for a number like any other.

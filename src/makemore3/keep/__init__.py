@@ -1,4 +1,4 @@
-"""What outlives a process: files written whole, checkpoints, and long runs that are done once.
+"""What outlives a process: checkpoints, and long runs that are done once.
 
 Training itself knows nothing of this room; the room wraps it from outside.
 """
@@ -10,17 +10,14 @@ from makemore3.keep.checkpoints import (
     save_checkpoint,
     train_resumably,
 )
-from makemore3.keep.files import PART, written_whole
 from makemore3.keep.runs import LONG, kept
 
 __all__ = [
     "LONG",
-    "PART",
     "Checkpoint",
     "CheckpointError",
     "kept",
     "load_checkpoint",
     "save_checkpoint",
     "train_resumably",
-    "written_whole",
 ]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from makemore3.data import Split
-from makemore3.keep.files import written_whole
+from makemore3.files import written_whole
 from makemore3.keep.identity import checkpoint_identity, differences
 from makemore3.models import NetSpec
 from makemore3.training import History, StepInfo, TrainConfig, progress_bar, steps

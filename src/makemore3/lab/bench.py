@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from makemore3.data import Dataset, minibatch
 from makemore3.fast import Method, best_method, train_many
-from makemore3.keep import written_whole
+from makemore3.files import written_whole
 from makemore3.lab.limits import (
     SIZES,
     SMALL_THINGS,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from makemore3.data import LECTURE_NAMES, Vocabulary
-from makemore3.keep import written_whole
+from makemore3.files import written_whole
 from makemore3.lab.published import PUBLISHED
 from makemore3.models import LECTURE_SEED, STAGES
 from makemore3.sampling import SAMPLING_SEED

@@ -22,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from makemore3.keep import PART, written_whole
+from makemore3.files import PART, written_whole
 
 FORMAT = "makemore3 sweep 1"
 """The first words of a record; another layout of the lines gets another number."""
