@@ -143,7 +143,7 @@ export class Panels {
       ours || "not yet",
       agrees === null ? "" : agrees ? "agrees" : "differs",
     ])
-    const made = table(["quantity", "published", "here", ""], cells)
+    const made = table(["quantity", "published", "here", "verdict"], cells)
     const box = h("div", { className: "lit-table", tabIndex: 0, role: "group" }, made)
     box.setAttribute("aria-label", "Published numbers")
     this.published.replaceChildren(

@@ -73,7 +73,9 @@ export class Twister {
    * @param {number} count
    */
   randint(n, count) {
-    return Uint32Array.from({ length: count }, () => this.next() % n)
+    const out = new Uint32Array(count)
+    for (let i = 0; i < count; i++) out[i] = this.next() % n
+    return out
   }
 
   /**

@@ -52,11 +52,11 @@ export class Run {
       this.#next = null
     }
     const first = waiting ? batch : 0
-    this.#random.randint(size, count * batch - first).forEach((example, i) => {
-      const from = CONTEXT * example
-      drawn.x.set(x.subarray(from, from + CONTEXT), CONTEXT * (first + i))
-      drawn.y[first + i] = y[example]
-    })
+    const examples = this.#random.randint(size, count * batch - first)
+    for (let i = 0, to = first; i < examples.length; i++, to++) {
+      for (let t = 0; t < CONTEXT; t++) drawn.x[CONTEXT * to + t] = x[CONTEXT * examples[i] + t]
+      drawn.y[to] = y[examples[i]]
+    }
     return drawn
   }
 

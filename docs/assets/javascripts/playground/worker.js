@@ -10,6 +10,7 @@ import { Run, WHOLE_RUN } from "./run.js"
 const ASSETS = new URL("../../playground/", import.meta.url)
 const FRAME = 70 // milliseconds from one report to the next
 const FRAME_OF_LONG_RUNS = 250
+const TRAINING = 9 // times as long as looking
 
 /** @type {WebAssembly.Module} */
 let module
@@ -86,9 +87,11 @@ const commands = {
 async function train(until, slowly) {
   const long = until - run.steps > 10_000 && !slowly
   let ends = false
+  let looking = 0 // milliseconds that the last report took
   while (!stopping && run.steps < until && !run.diverged) {
     const start = performance.now()
-    const interval = long && run.steps > 2000 ? FRAME_OF_LONG_RUNS : FRAME
+    const frame = long && run.steps > 2000 ? FRAME_OF_LONG_RUNS : FRAME
+    const interval = Math.max(frame, TRAINING * looking)
     /** @type {Float32Array[]} */
     const losses = []
     while (!slowly && performance.now() - start < interval && !stopping) {
@@ -101,9 +104,11 @@ async function train(until, slowly) {
       postMessage({ frame: report(null, joined(losses), true) })
       return
     }
+    const trained = performance.now()
     const { losses: last, view } = run.lookAndStep()
     ends = stopping || run.steps >= until || run.diverged
     postMessage({ frame: report(view, joined([...losses, last]), ends) })
+    looking = performance.now() - trained
     await nextTask(slowly ? FRAME : 0)
   }
   if (!ends) postMessage({ frame: report(run.look(), new Float32Array(0), true) })
