@@ -3,7 +3,12 @@
 Works on any `torch.nn.Module` through forward hooks, and leaves it as it was.
 """
 
+from makemore3.diagnostics.checking import check
+from makemore3.diagnostics.facts import Finding, LayerFacts, LossFacts, Source, WeightFacts
 from makemore3.diagnostics.hooks import Layers, record_activations, record_gradients
+from makemore3.diagnostics.monitoring import Monitor
+from makemore3.diagnostics.report import Report, Unhealthy
+from makemore3.diagnostics.rules import RULES, Rule
 from makemore3.diagnostics.saturation import (
     SaturationReport,
     dead_units,
@@ -21,6 +26,17 @@ from makemore3.diagnostics.statistics import (
 from makemore3.diagnostics.updates import Step, UpdateRatios
 
 __all__ = [
+    "RULES",
+    "Finding",
+    "LayerFacts",
+    "LossFacts",
+    "Monitor",
+    "Report",
+    "Rule",
+    "Source",
+    "Unhealthy",
+    "WeightFacts",
+    "check",
     "ActivationStats",
     "GradientStats",
     "Layers",

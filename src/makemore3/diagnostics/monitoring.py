@@ -1,0 +1,181 @@
+"""A training loop, watched at some of its steps: `Monitor`."""
+
+import math
+from contextlib import ExitStack
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from makemore3.diagnostics.look import moments, some
+from makemore3.diagnostics.reading import chain_of, layer_facts, loss_facts, weight_facts
+from makemore3.diagnostics.report import Report
+from makemore3.diagnostics.rules import judge
+from makemore3.diagnostics.watch import Watch, Window
+
+MOST_SAMPLES = 512
+"""Samples that are kept; when there are more, every second one goes, and `every` is doubled."""
+ENTRIES = 2**16
+"""Entries of a weight, evenly spaced, by which its change is measured."""
+
+
+class Monitor:
+    """Watches any training loop: `with Monitor(model, optimizer) as m:` around it, then `report`.
+
+    A step is a call of the optimizer's `step`; all passes before it belong to it, so accumulated
+    gradients are one step. Hooks are on the layers in sampled steps only. What they see stays on
+    its device until `report`.
+
+    Args:
+        model: The network; wrappers such as `DataParallel` are looked through.
+        optimizer: What trains it. Changes are measured on the weights themselves, so any will do.
+        every: Sample one step out of so many, the first included.
+
+    Raises:
+        ValueError: If `every` is less than 1.
+
+    Source:
+        Lecture [1:39:55](https://youtu.be/P6sfmUTpUmc?t=5995) for the updates.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer, *, every: int = 100) -> None:
+        if every < 1:
+            raise ValueError(f"Monitor expects every as a whole number from 1 up, got {every}")
+        self.every = every
+        self.steps = 0
+        while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
+            optimizer = inner  # wrapped, as by accelerate
+        self._optimizer = optimizer
+        self._model = model
+        self._watch = Watch(model)
+        self._windows: list[Window] = []
+        self._open: Window | None = None
+        self._before: dict[str, Tensor] = {}
+        self._hooks = ExitStack()
+        self._versions: dict[str, int] | None = None
+        self._from_start = True
+        self._evaluated_in_train = 0
+
+    def start(self) -> None:
+        """Begin to watch; `with` does it for you.
+
+        Raises:
+            RuntimeError: If it watches already or has watched before.
+        """
+        if self._versions is not None:
+            raise RuntimeError("Monitor has been started before: make a new one for another run")
+        named = dict(self._watch.root.named_parameters())
+        self._versions = {name: p._version for name, p in named.items()}
+        self._from_start = not self._optimizer.state
+        mine = {id(p) for group in self._optimizer.param_groups for p in group["params"]}
+        self._weights = {
+            name: p for name, p in named.items() if p.ndim > 1 and p.requires_grad and id(p) in mine
+        }
+        others = [n for n, p in named.items() if p.ndim > 1 and p.requires_grad and id(p) not in mine]
+        if len(others) == len([p for p in named.values() if p.ndim > 1 and p.requires_grad]):
+            raise ValueError(
+                "Monitor expects an optimizer with weights of the model, got one that has none "
+                "of them: make it after the model, from model.parameters()"
+            )
+        self._gradient_only = {name: named[name] for name in others}
+        self._hooks.callback(self._watch.detach)
+        self._hooks.callback(self._optimizer.register_step_pre_hook(self._before_step).remove)
+        self._hooks.callback(self._optimizer.register_step_post_hook(self._after_step).remove)
+        self._hooks.callback(
+            self._watch.root.register_forward_pre_hook(self._see_evaluation).remove
+        )
+        self._open_window()
+
+    def stop(self) -> None:
+        """End watching and remove all hooks; `with` does it for you, after an exception too."""
+        self._hooks.close()
+        self._open = None
+        self._before.clear()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def report(self) -> Report:
+        """Read what was seen, and judge it.
+
+        Raises:
+            RuntimeError: If no sampled step has been finished.
+        """
+        windows = self._windows
+        if not windows:
+            raise RuntimeError(
+                "Monitor has seen no finished step: train inside the `with` block, with the "
+                "optimizer that it was given"
+            )
+        watch = self._watch
+        layers = layer_facts(watch, windows)
+        chain, hidden = chain_of(layers, watch)
+        unseen = [*watch.unseen, *hidden]
+        if not layers and not watch.unseen:
+            unseen.append("all layers: no pass with gradients went through the modules")
+        stale = [bool(window.stale) for window in windows if window.stale is not None]
+        report = Report(
+            training=True,
+            from_start=self._from_start and windows[0].step == 0,
+            steps=tuple(window.step for window in windows),
+            taken=self.steps,
+            layers=layers,
+            weights=weight_facts(watch.root, windows, self._versions),
+            loss=loss_facts(windows),
+            chain=chain,
+            norm_values=watch.norm_values,
+            in_eval=tuple(watch.in_eval),
+            evaluated_in_train=self._evaluated_in_train,
+            stale=sum(stale) / len(stale) if stale else 0.0,
+            unseen=tuple(unseen),
+        )
+        return judge(report)
+
+    def _open_window(self) -> None:
+        if self.steps % self.every:
+            self._watch.detach()
+            return
+        self._open = Window(self.steps)
+        self._watch.attach(self._open)
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._open is not None:
+            self._before = {name: some(p, ENTRIES) for name, p in self._weights.items()}
+
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._open is not None:
+            self._see_weights(self._open)
+            self._windows.append(self._open)
+            self._open = None
+            if len(self._windows) > MOST_SAMPLES:
+                self._windows = self._windows[::2]
+                self.every *= 2
+        self.steps += 1
+        self._open_window()
+
+    def _see_weights(self, window: Window) -> None:
+        for name, p in (*self._weights.items(), *self._gradient_only.items()):
+            missing = torch.full((), math.nan, device=p.device)
+            after = some(p, ENTRIES)
+            before = self._before.get(name)
+            gradient = None
+            if p.grad is not None and not p.grad.is_sparse:
+                gradient = some(p.grad, ENTRIES)
+                window.weight_values[name] = some(gradient)
+            window.weights[name] = torch.stack(
+                (
+                    moments(after if before is None else before)[1],
+                    missing if gradient is None else moments(gradient)[1],
+                    missing if before is None else moments(after - before)[1],
+                )
+            )
+        self._before = {}
+
+    def _see_evaluation(self, module: nn.Module, inputs: Any) -> None:
+        if module.training and not torch.is_grad_enabled():
+            self._evaluated_in_train += 1

@@ -1,0 +1,280 @@
+"""Hooks that watch a step of any network, and keep what they see on its device."""
+
+import threading
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from makemore3.diagnostics.look import (
+    Guess,
+    alive_units,
+    cross_entropy_seen,
+    flat_entries,
+    moments,
+    some,
+)
+
+KINDS = {
+    "tanh": ("tanh",),
+    "sigmoid": ("sigmoid",),
+    "relu": ("relu",),
+    "smooth": (
+        *("elu", "gelu", "silu", "swish", "mish", "softplus", "activation"),
+        *("leakyrelu", "prelu", "rrelu", "logsigmoid", "tanhshrink"),
+    ),
+}
+"""Nonlinearities by what the name of their class says; the longest match wins."""
+
+NONLINEAR_NODES = {
+    "TanhBackward0": "tanh",
+    "SigmoidBackward0": "sigmoid",
+    "ReluBackward0": "relu",
+    "LeakyReluBackward0": "leaky_relu",
+    "HardtanhBackward0": "hardtanh",
+    "EluBackward0": "elu",
+    "GeluBackward0": "gelu",
+    "SiluBackward0": "silu",
+    "MishBackward0": "mish",
+    "SoftplusBackward0": "softplus",
+}
+"""Nonlinearities by the names of their nodes in autograd's graph."""
+
+
+@dataclass
+class Window:
+    """What one sampled step showed; every tensor is small and still on its device."""
+
+    step: int
+    outputs: dict[str, list[Tensor]] = field(default_factory=dict)  # mean, variance, flat
+    alive: dict[str, Tensor] = field(default_factory=dict)
+    values: dict[str, Tensor] = field(default_factory=dict)
+    gradients: dict[str, list[Tensor]] = field(default_factory=dict)  # mean, variance
+    grad_values: dict[str, Tensor] = field(default_factory=dict)
+    guesses: list[tuple[Guess, ...]] = field(default_factory=list)  # one for each reading
+    weights: dict[str, Tensor] = field(default_factory=dict)  # variances, see `monitoring`
+    weight_values: dict[str, Tensor] = field(default_factory=dict)
+    stale: Tensor | None = None
+    backward_begun: bool = False
+
+
+@dataclass(frozen=True)
+class Site:
+    """A layer in one place of the pass."""
+
+    name: str
+    type: str
+    kind: str
+    shape: tuple[int, ...]
+    units: int
+
+
+class Watch:
+    """Hooks on a model, which stay only between `attach` and `detach`.
+
+    Args:
+        model: Any network; wrappers such as `DataParallel` are looked through.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.root, self.unseen = unwrapped(model)
+        self.modules = {
+            name: (module, kind)
+            for name, module in self.root.named_modules()
+            if (kind := kind_of(module)) is not None
+        }
+        self.sites: dict[str, Site] = {}
+        self.norm_values: dict[str, int] = {}
+        self.in_eval: dict[str, None] = {}
+        self.nonlinear_nodes: Counter[str] | None = None
+        self.root_ran = False
+        self.window = Window(0)
+        self._hooks = ExitStack()
+        self._attached = False
+        self._pass = threading.local()  # replicas of `DataParallel` run in threads
+        self._begin_pass()
+
+    def attach(self, window: Window) -> None:
+        """Watch, and write what is seen into this window."""
+        self.window = window
+        if self._attached:
+            return
+        self._attached = True
+        for name, (module, kind) in self.modules.items():
+            hook = partial(self._see_layer, name, kind)
+            self._hooks.callback(module.register_forward_hook(hook).remove)
+        self._hooks.callback(self.root.register_forward_pre_hook(self._see_start).remove)
+        self._hooks.callback(self.root.register_forward_hook(self._see_end).remove)
+
+    def detach(self) -> None:
+        """Remove all hooks."""
+        self._hooks.close()
+        self._attached = False
+
+    def _begin_pass(self) -> None:
+        self._pass.calls = Counter()
+        self._pass.unit_axis = -1
+
+    def _see_start(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if _watching():
+            self._begin_pass()
+
+    def _see_layer(self, name: str, kind: str, module: nn.Module, inputs: Any, out: Any) -> None:
+        if not _watching():
+            return
+        if not hasattr(self._pass, "calls"):
+            self._begin_pass()
+        output = first_tensor(out)
+        if output is None or output.numel() == 0:
+            return
+        if kind in ("norm", "dropout"):
+            self._see_mode(name, module, inputs)
+        if kind == "dropout":
+            return
+        if kind == "weights" or kind == "norm":
+            channels_second = "conv" in class_names(module) or "batchnorm" in class_names(module)
+            self._pass.unit_axis = 1 if channels_second and output.ndim > 2 else -1
+        self._pass.calls[name] += 1
+        if self._pass.calls[name] > 1 and self.root_ran:
+            name = f"{name} ({self._pass.calls[name]})"
+        self._see_output(name, kind, module, output)
+
+    def _see_output(self, name: str, kind: str, module: nn.Module, output: Tensor) -> None:
+        window, axis = self.window, self._pass.unit_axis
+        if name not in self.sites:
+            units = output.shape[axis] if output.ndim else 1
+            shape = tuple(output.shape)
+            self.sites[name] = Site(name, type(module).__name__, kind, shape, units)
+        h = output.detach()
+        if (flat := flat_entries(kind, h)) is not None and h.ndim > 1:
+            alive = alive_units(flat, axis)
+            before = window.alive.get(name)
+            same = before is not None and before.device == alive.device
+            window.alive[name] = before | alive if before is not None and same else alive
+        window.outputs.setdefault(name, []).append(moments(h, flat))
+        window.values[name] = some(h)
+        if output.requires_grad:
+            output.register_hook(partial(self._see_gradient, window, name))
+
+    def _see_gradient(self, window: Window, name: str, gradient: Tensor) -> None:
+        self._see_backward(window)
+        window.gradients.setdefault(name, []).append(moments(gradient))
+        window.grad_values[name] = some(gradient)
+
+    def _see_backward(self, window: Window) -> None:
+        """Look, once a step, whether the gradients of the last step are still there."""
+        if window.backward_begun:
+            return
+        window.backward_begun = True
+        old = next((p.grad for p in self.root.parameters() if p.grad is not None), None)
+        if old is not None and not old.is_sparse:
+            window.stale = some(old).abs().max() > 0
+
+    def _see_mode(self, name: str, module: nn.Module, inputs: Any) -> None:
+        normalises = "batchnorm" in class_names(module)
+        trained = any(p.requires_grad for p in module.parameters(recurse=False))
+        if not module.training and (not normalises or trained):
+            if normalises or getattr(module, "p", 0.0):
+                self.in_eval[name] = None
+        elif normalises and isinstance(x := inputs[0] if inputs else None, Tensor) and x.ndim > 1:
+            count = x.numel() // x.shape[1] if x.ndim > 2 else x.shape[0]
+            self.norm_values[name] = min(count, self.norm_values.get(name, count))
+
+    def _see_end(self, module: nn.Module, inputs: Any, out: Any) -> None:
+        if not _watching():
+            return
+        self.root_ran = True
+        logits = out.get("logits") if isinstance(out, dict) else getattr(out, "logits", None)
+        logits = logits if isinstance(logits, Tensor) else first_tensor(out)
+        if logits is None or not logits.requires_grad:
+            return
+        if self.nonlinear_nodes is None:
+            self.nonlinear_nodes = count_nonlinear_nodes(logits)
+        window, kept = self.window, logits.detach()
+
+        def see(gradient: Tensor) -> None:
+            self._see_backward(window)
+            if guesses := cross_entropy_seen(kept, gradient):
+                window.guesses.append(guesses)
+
+        logits.register_hook(see)
+
+
+def _watching() -> bool:
+    """Whether this is a pass for training; not evaluation, not a checkpoint run once more."""
+    return torch.is_grad_enabled() and torch._C._current_graph_task_id() == -1
+
+
+def unwrapped(model: nn.Module) -> tuple[nn.Module, list[str]]:
+    """Return the network inside wrappers, and what its wrapping or compiling hides."""
+    unseen = []
+    while True:
+        if isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+            unseen.append("the layers of a compiled model: no hook fires inside it")
+            return model, unseen
+        inner = getattr(model, "module", None)
+        if not isinstance(inner, nn.Module) or len(list(model.children())) != 1:
+            break
+        model = inner
+    compiled = [
+        name or "the model"
+        for name, part in model.named_modules()
+        if part._compiled_call_impl is not None or hasattr(part, "_orig_mod")
+    ]
+    if compiled:
+        unseen.append(f"the layers inside what is compiled: {', '.join(compiled)}")
+    return model, unseen
+
+
+def class_names(module: nn.Module) -> str:
+    """Return the lowercase names of a module's class and its ancestors below `nn.Module`."""
+    classes = type(module).__mro__
+    return " ".join(cls.__name__.lower() for cls in classes[: classes.index(nn.Module)])
+
+
+def kind_of(module: nn.Module) -> str | None:
+    """Return what rules know a layer as, or `None` for one that is not watched."""
+    names = class_names(module)
+    if "norm" in names:
+        return "norm"
+    if "dropout" in names:
+        return "dropout"
+    if any(p.ndim > 1 for p in module.parameters(recurse=False)):
+        plain = not list(module.children()) and ("linear" in names or "conv" in names)
+        return "weights" if plain else "other"
+    if list(module.children()) or "softmax" in names:
+        return None
+    for name in names.split():  # its own class first, then what that inherits from
+        matches = [(len(w), kind) for kind, words in KINDS.items() for w in words if w in name]
+        if matches:
+            return max(matches)[1]
+    return None
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """Return the first floating-point tensor of what a module puts out, nested or not."""
+    if isinstance(output, Tensor):
+        return output if output.is_floating_point() else None
+    parts = output.values() if isinstance(output, dict) else output
+    if not isinstance(parts, tuple | list) and not isinstance(output, dict):
+        return None
+    return next((found for part in parts if (found := first_tensor(part)) is not None), None)
+
+
+def count_nonlinear_nodes(output: Tensor) -> Counter[str]:
+    """Count the nonlinearities in the graph behind a tensor, modules or not."""
+    found: Counter[str] = Counter()
+    nodes, seen = [output.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if (name := NONLINEAR_NODES.get(node.name())) is not None:
+            found[name] += 1
+        nodes.extend(following for following, _ in node.next_functions)
+    return found
