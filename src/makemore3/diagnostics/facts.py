@@ -8,6 +8,7 @@ Level = Literal["watch", "problem"]
 LEVELS: tuple[Level, ...] = ("watch", "problem")
 """From mild to grave."""
 
+
 @dataclass(frozen=True)
 class Source:
     """Where a rule is explained.

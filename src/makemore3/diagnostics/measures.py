@@ -9,11 +9,6 @@ from makemore3.diagnostics.facts import Facts
 Measured = tuple[str, float]
 """A layer or weight, empty for the whole network, and a number."""
 
-SETTLED = 100
-"""Steps after which a network should be better than a guess."""
-SMALL_CHANGE = 10.0
-"""Factor over all layers below which growth or decay is left alone, however short the chain."""
-
 
 def first_loss(facts: Facts) -> Iterator[Measured]:
     """First loss, as a multiple of the loss of a uniform guess."""
@@ -35,15 +30,15 @@ def dead_units(facts: Facts) -> Iterator[Measured]:
             yield layer.name, layer.dead / layer.units
 
 
-def activation_factor(facts: Facts) -> Iterator[Measured]:
-    """Factor per layer by which the signal grows at the start, where it adds up to something."""
+def activation_factor(facts: Facts, total: float) -> Iterator[Measured]:
+    """Factor per layer by which the signal grows at the start, if in all it is beyond `total`."""
     if facts.from_start:
-        yield from _factor([layer.rms[0] for layer in facts.chained()])
+        yield from _factor([layer.rms[0] for layer in facts.chained()], total)
 
 
-def gradient_factor(facts: Facts) -> Iterator[Measured]:
-    """Factor per layer by which the gradient grows going back, where it adds up to something."""
-    yield from _factor([_latest(layer.grad_norm) for layer in reversed(facts.chained())])
+def gradient_factor(facts: Facts, total: float) -> Iterator[Measured]:
+    """Factor per layer by which the gradient grows going back, if in all it is beyond `total`."""
+    yield from _factor([_latest(layer.grad_norm) for layer in reversed(facts.chained())], total)
 
 
 def gradient_total(facts: Facts) -> Iterator[Measured]:
@@ -57,6 +52,14 @@ def update_size(facts: Facts) -> Iterator[Measured]:
     """Median over the weights of log10 of update to data."""
     if updates := [update for _, update in _updates(facts)]:
         yield "", statistics.median(updates)
+
+
+def largest_update(facts: Facts) -> Iterator[Measured]:
+    """Largest sample of the median over the weights of log10 of update to data."""
+    samples = zip(*(weight.update for weight in facts.weights), strict=True)
+    known = [[update for update in sample if not math.isnan(update)] for sample in samples]
+    if medians := [statistics.median(sample) for sample in known if sample]:
+        yield "", max(medians)
 
 
 def uneven_updates(facts: Facts) -> Iterator[Measured]:
@@ -134,9 +137,9 @@ def softmax_twice(facts: Facts) -> Iterator[Measured]:
         yield "", 1
 
 
-def against_guess(facts: Facts) -> Iterator[Measured]:
-    """Latest loss, as a share of what knowing only the frequencies of the classes gives."""
-    if facts.loss and facts.taken >= SETTLED and facts.from_start and facts.loss.guess > 0:
+def against_guess(facts: Facts, after: int) -> Iterator[Measured]:
+    """Latest loss after so many steps, as a share of what the classes' frequencies alone give."""
+    if facts.loss and facts.taken >= after and facts.from_start and facts.loss.guess > 0:
         yield "", statistics.mean(_late(facts.loss.values)) / facts.loss.guess
 
 
@@ -154,11 +157,12 @@ def _updates(facts: Facts) -> Iterator[Measured]:
             yield weight.name, statistics.median(_late(known))
 
 
-def _factor(sizes: Sequence[float]) -> Iterator[Measured]:
+def _factor(sizes: Sequence[float], least: float) -> Iterator[Measured]:
+    """Geometric mean of the factors; a short chain that changes little has nothing to say."""
     if len(sizes) < 2 or not all(math.isfinite(size) for size in sizes) or not sizes[0]:
         return
     total = sizes[-1] / sizes[0]
-    if total == 0 or abs(math.log(total)) > math.log(SMALL_CHANGE):
+    if total == 0 or abs(math.log(total)) > math.log(least):
         yield "", total ** (1 / (len(sizes) - 1))
 
 

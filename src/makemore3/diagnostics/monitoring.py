@@ -54,6 +54,8 @@ class Monitor:
         self._before: dict[str, Tensor] = {}
         self._hooks = ExitStack()
         self._versions: dict[str, int] | None = None
+        self._weights: dict[str, nn.Parameter] = {}
+        self._stepped: list[str] = []  # weights that the optimizer changes
         self._from_start = True
         self._evaluated_in_train = 0
 
@@ -62,23 +64,22 @@ class Monitor:
 
         Raises:
             RuntimeError: If it watches already or has watched before.
+            ValueError: If the optimizer has no parameters of the model.
         """
         if self._versions is not None:
             raise RuntimeError("Monitor has been started before: make a new one for another run")
         named = dict(self._watch.root.named_parameters())
-        self._versions = {name: p._version for name, p in named.items()}
-        self._from_start = not self._optimizer.state
-        mine = {id(p) for group in self._optimizer.param_groups for p in group["params"]}
-        self._weights = {
-            name: p for name, p in named.items() if p.ndim > 1 and p.requires_grad and id(p) in mine
-        }
-        others = [n for n, p in named.items() if p.ndim > 1 and p.requires_grad and id(p) not in mine]
-        if len(others) == len([p for p in named.values() if p.ndim > 1 and p.requires_grad]):
+        given = {id(p) for group in self._optimizer.param_groups for p in group["params"]}
+        self._watch.cleared = [p for p in named.values() if p.requires_grad and id(p) in given]
+        if not self._watch.cleared:
             raise ValueError(
-                "Monitor expects an optimizer with weights of the model, got one that has none "
+                "Monitor expects an optimizer with parameters of the model, got one that has none "
                 "of them: make it after the model, from model.parameters()"
             )
-        self._gradient_only = {name: named[name] for name in others}
+        self._weights = {name: p for name, p in named.items() if p.ndim > 1}
+        self._stepped = [n for n, p in self._weights.items() if p.requires_grad and id(p) in given]
+        self._versions = {name: p._version for name, p in named.items()}
+        self._from_start = not self._optimizer.state
         self._hooks.callback(self._watch.detach)
         self._hooks.callback(self._optimizer.register_step_pre_hook(self._before_step).remove)
         self._hooks.callback(self._optimizer.register_step_post_hook(self._after_step).remove)
@@ -145,7 +146,7 @@ class Monitor:
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._open is not None:
-            self._before = {name: some(p, ENTRIES) for name, p in self._weights.items()}
+            self._before = {name: some(self._weights[name], ENTRIES) for name in self._stepped}
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._open is not None:
@@ -159,7 +160,7 @@ class Monitor:
         self._open_window()
 
     def _see_weights(self, window: Window) -> None:
-        for name, p in (*self._weights.items(), *self._gradient_only.items()):
+        for name, p in self._weights.items():
             missing = torch.full((), math.nan, device=p.device)
             after = some(p, ENTRIES)
             before = self._before.get(name)

@@ -109,7 +109,9 @@ def loss_facts(windows: Sequence[Window]) -> LossFacts | None:
     read = read_all(guess.numbers for guess in guesses)
     values, softmaxed, counts = [], True, None
     for window in windows:
-        chosen = [min(each, key=lambda g: _or_inf(read[id(g.numbers)][1])) for each in window.guesses]
+        chosen = [
+            min(each, key=lambda g: _or_inf(read[id(g.numbers)][1])) for each in window.guesses
+        ]
         if not chosen or any(_is_other(guess, read) for guess in chosen):
             return None
         values.append(_mean([read[id(guess.numbers)][0] for guess in chosen]))

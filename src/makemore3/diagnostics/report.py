@@ -11,7 +11,7 @@ from makemore3.diagnostics.text import text
 from makemore3.files import written_whole
 
 
-class Unhealthy(Exception): 
+class Unhealthy(Exception):
     """A report holds findings that its reader does not accept."""
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from makemore3.diagnostics import measures
@@ -49,6 +50,40 @@ def _above(limit: float) -> Limits:
 def _below(limit: float) -> Limits:
     return limit, math.inf
 
+
+_SIGNAL = Rule(
+    "signal per layer",
+    "start",
+    partial(measures.activation_factor, total=10),
+    watch=(0.8, 1.25),
+    problem=NEVER,
+    words="From layer to layer the outputs grow by a factor of {value:.2f}.",
+    advice="Scale each weight by gain over root fan-in, or normalise between the layers.",
+    source=Source("30:51", "lecture/kaiming-init.md#why-and-by-how-much"),
+)
+_GRADIENT = Rule(
+    "gradient per layer",
+    "both",
+    partial(measures.gradient_factor, total=10),
+    watch=(0.75, 1.33),
+    problem=NEVER,
+    words="From layer to layer, going back, the gradient grows by a factor of {value:.2f}.",
+    advice="Scale each weight by gain over root fan-in, normalise between the layers, or add "
+    "residual connections.",
+    source=Source("1:30:55", "lecture/activations-and-gradients.md#the-factor-per-layer"),
+)
+
+_GUESS = Rule(
+    "no better than a guess",
+    "training",
+    partial(measures.against_guess, after=100),
+    watch=_above(0.97),
+    problem=NEVER,
+    words="The loss is {value:.3f} times that of a guess which knows only how frequent the "
+    "classes are.",
+    advice="Look at a batch by hand: do inputs and targets belong together? Then at the rate.",
+    source=Source("", "lecture/initial-loss.md#the-loss-to-expect"),
+)
 
 RULES = (
     Rule(
@@ -130,8 +165,8 @@ RULES = (
         "first loss",
         "start",
         measures.first_loss,
-        watch=_above(1.3),
-        problem=_above(3.0),
+        watch=_above(1.5),
+        problem=_above(3),
         words="The first loss is {value:.1f} times that of a uniform guess.",
         advice="Scale the last layer's weights down; start its bias at zero.",
         source=Source("4:19", "lecture/initial-loss.md#the-loss-to-expect"),
@@ -150,35 +185,26 @@ RULES = (
         "dead units",
         "both",
         measures.dead_units,
-        watch=_above(0),
-        problem=_above(0.1),
+        watch=_above(0.05),
+        problem=_above(0.4),
         words="{share} of the units of {layer} were flat for every example.",
         advice="Lower the learning rate, scale the weights before them, start biases at zero; or "
         "use a nonlinearity that has no flat part.",
         source=Source("19:16", "lecture/saturated-tanh.md#dead-neurons"),
     ),
-    Rule(
-        "signal per layer",
-        "start",
-        measures.activation_factor,
-        watch=(0.8, 1.25),
+    _SIGNAL,
+    replace(
+        _SIGNAL,
+        measure=partial(measures.activation_factor, total=100),
+        watch=NEVER,
         problem=(0.6, 1.5),
-        words="From layer to layer the outputs grow by a factor of {value:.2f}.",
-        advice="Scale each weight by gain over root fan-in, or normalise between the layers.",
-        source=Source("30:51", "lecture/kaiming-init.md#why-and-by-how-much"),
     ),
-    Rule(
-        "gradient per layer",
-        "both",
-        measures.gradient_factor,
-        watch=(0.75, 1.33),
+    _GRADIENT,
+    replace(
+        _GRADIENT,
+        measure=partial(measures.gradient_factor, total=100),
+        watch=NEVER,
         problem=(0.6, 1.7),
-        words="From layer to layer, going back, the gradient grows by a factor of {value:.2f}.",
-        advice="Scale each weight by gain over root fan-in, normalise between the layers, or add "
-        "residual connections.",
-        source=Source(
-            "1:30:55", "lecture/activations-and-gradients.md#the-factor-per-layer"
-        ),
     ),
     Rule(
         "gradient in total",
@@ -196,10 +222,20 @@ RULES = (
         "update size",
         "training",
         measures.update_size,
-        watch=NEVER,
-        problem=(-4, -1.8),
+        watch=(-3.7, -1.5),
+        problem=(-4, -1.2),
         words="The median weight changes by 10^{value:.1f} of its size a step; about -3 is usual.",
         advice="Change the learning rate: by ten for each 1.",
+        source=Source("1:42:12", "lecture/weights-and-updates.md#updates"),
+    ),
+    Rule(
+        "huge step",
+        "training",
+        measures.largest_update,
+        watch=NEVER,
+        problem=_above(-0.7),
+        words="In one sampled step the median weight changed by 10^{value:.1f} of its size.",
+        advice="Lower the learning rate, or let it rise over the first steps.",
         source=Source("1:42:12", "lecture/weights-and-updates.md#updates"),
     ),
     Rule(
@@ -254,16 +290,12 @@ RULES = (
         advice="Lower the learning rate.",
         source=Source("1:42:12", "lecture/weights-and-updates.md#the-learning-rate"),
     ),
-    Rule(
-        "no better than a guess",
-        "training",
-        measures.against_guess,
-        watch=_above(0.97),
+    _GUESS,
+    replace(
+        _GUESS,
+        measure=partial(measures.against_guess, after=1000),
+        watch=NEVER,
         problem=_above(0.985),
-        words="The loss is {value:.3f} times that of a guess which knows only how frequent the "
-        "classes are.",
-        advice="Look at a batch by hand: do inputs and targets belong together? Then at the rate.",
-        source=Source("", "lecture/initial-loss.md#the-loss-to-expect"),
     ),
 )
 
@@ -271,13 +303,15 @@ RULES = (
 def judge(report: Report) -> Report:
     """Return the report with the findings of all rules that apply, problems first.
 
-    A rule speaks once for each level, with the worst value, however many layers it accuses.
+    A rule speaks once, with the worst value, however many layers it accuses.
     """
     findings = []
     for rule in RULES:
         if rule.when == "training" and not report.training:
             continue
         findings += _findings(rule, report)
+    problems = {finding.rule for finding in findings if finding.level == "problem"}
+    findings = [f for f in findings if f.level == "problem" or f.rule not in problems]
     findings.sort(key=lambda finding: finding.level != "problem")
     return replace(report, findings=tuple(findings))
 
@@ -286,7 +320,9 @@ def _findings(rule: Rule, report: Report) -> list[Finding]:
     accused: dict[Level, list[tuple[float, measures.Measured, float]]] = {}
     for layer, value in rule.measure(report):
         if (limit := _passed(value, rule.problem)) is not None:
-            accused.setdefault("problem", []).append((_distance(value, limit), (layer, value), limit))
+            accused.setdefault("problem", []).append(
+                (_distance(value, limit), (layer, value), limit)
+            )
         elif (limit := _passed(value, rule.watch)) is not None:
             accused.setdefault("watch", []).append((_distance(value, limit), (layer, value), limit))
     findings = []

@@ -78,10 +78,18 @@ class Watch:
 
     Args:
         model: Any network; wrappers such as `DataParallel` are looked through.
+
+    Raises:
+        ValueError: If it has lazy layers that do not know their sizes yet.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.root, self.unseen = unwrapped(model)
+        if any(isinstance(p, nn.UninitializedParameter) for p in self.root.parameters()):
+            raise ValueError(
+                "expected a model whose weights have shapes, got lazy layers that have seen no "
+                "input yet: run a batch through it first"
+            )
         self.modules = {
             name: (module, kind)
             for name, module in self.root.named_modules()
@@ -92,6 +100,7 @@ class Watch:
         self.in_eval: dict[str, None] = {}
         self.nonlinear_nodes: Counter[str] | None = None
         self.root_ran = False
+        self.cleared: list[nn.Parameter] = []  # whose gradients should be gone before a backward
         self.window = Window(0)
         self._hooks = ExitStack()
         self._attached = False
@@ -121,6 +130,7 @@ class Watch:
 
     def _see_start(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if _watching():
+            self.root_ran = True
             self._begin_pass()
 
     def _see_layer(self, name: str, kind: str, module: nn.Module, inputs: Any, out: Any) -> None:
@@ -170,7 +180,7 @@ class Watch:
         if window.backward_begun:
             return
         window.backward_begun = True
-        old = next((p.grad for p in self.root.parameters() if p.grad is not None), None)
+        old = next((p.grad for p in self.cleared if p.grad is not None), None)
         if old is not None and not old.is_sparse:
             window.stale = some(old).abs().max() > 0
 
@@ -187,7 +197,6 @@ class Watch:
     def _see_end(self, module: nn.Module, inputs: Any, out: Any) -> None:
         if not _watching():
             return
-        self.root_ran = True
         logits = out.get("logits") if isinstance(out, dict) else getattr(out, "logits", None)
         logits = logits if isinstance(logits, Tensor) else first_tensor(out)
         if logits is None or not logits.requires_grad:

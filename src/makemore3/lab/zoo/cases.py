@@ -40,7 +40,7 @@ class Training:
     task: tasks.Task
     optimizer: Make
     loss: Loss = F.cross_entropy
-    steps: int = 150
+    steps: int = 120
     zero_grad: bool = True
     eval_mode: bool = False
     evaluate_every: int = 0
@@ -85,7 +85,7 @@ def _language(model: nn.Module, optimizer: Make = adamw, **other: object) -> Tra
 def _fine_tuned() -> Training:
     """A trained body, frozen on purpose, and a new head."""
     net = nets.mlp(depth=3)
-    optimizer, generator = Adam(net.parameters(), 1e-2), torch.Generator().manual_seed(0)
+    optimizer, generator = Adam(net.parameters(), 3e-3), torch.Generator().manual_seed(0)
     for _ in range(200):
         x, y = rows(generator)
         optimizer.zero_grad()
@@ -137,7 +137,7 @@ HEALTHY = {
     "conv bfloat16, momentum": lambda: Training(
         nets.convnet(), images, momentum, autocast=torch.bfloat16
     ),
-    "ResNet-18, momentum": lambda: Training(nets.resnet(), tasks.images(16), momentum, steps=24),
+    "ResNet-18, momentum": lambda: Training(nets.resnet(), tasks.images(8), momentum, steps=21),
     "ResNet group norm, AdamW": lambda: Training(
         nets.resnet((16, 32), norm=nn.GroupNorm), images, adamw
     ),
@@ -150,9 +150,7 @@ HEALTHY = {
     "GPT dropout, bfloat16, AdamW": lambda: _language(
         nets.GPT(dropout=0.1), autocast=torch.bfloat16
     ),
-    "transformer encoder, Adam": lambda: Training(
-        nets.Encoder(), tasks.classed_sequences(), adam
-    ),
+    "transformer encoder, Adam": lambda: Training(nets.Encoder(), tasks.classed_sequences(), adam),
     "dilated convolutions, Adam": lambda: _language(nets.Waves(), partial(Adam, lr=3e-3)),
 }
 """What people train and what works, by name."""
@@ -210,7 +208,7 @@ def _softmaxed(net: nn.Sequential) -> nn.Sequential:
 SICK: dict[str, tuple[Callable[[], Training], str]] = {
     "last layer tenfold": (lambda: _last_times(10), "first loss"),
     "weights of std 1, tanh": (
-        lambda: _sick(_changed(nets.mlp(nn.Tanh), lambda l: l.weight.normal_())),
+        lambda: _sick(_changed(nets.mlp(nn.Tanh), lambda layer: layer.weight.normal_())),
         "saturated",
     ),
     "tanh, gain 1/2, eight layers": (
@@ -222,7 +220,7 @@ SICK: dict[str, tuple[Callable[[], Training], str]] = {
         "signal per layer, first loss, gradient per layer",
     ),
     "weights of std 0.01, ReLU": (
-        lambda: _sick(_changed(nets.mlp(depth=6), lambda l: l.weight.normal_(0, 0.01))),
+        lambda: _sick(_changed(nets.mlp(depth=6), lambda layer: layer.weight.normal_(0, 0.01))),
         "signal per layer, gradient per layer",
     ),
     "exploding convolutions": (
@@ -230,15 +228,15 @@ SICK: dict[str, tuple[Callable[[], Training], str]] = {
         "signal per layer, first loss, gradient per layer",
     ),
     "ReLU, biases of -3": (
-        lambda: _sick(_changed(nets.mlp(gain=relu_gain), lambda l: l.bias.fill_(-3.0))),
+        lambda: _sick(_changed(nets.mlp(gain=relu_gain), lambda layer: layer.bias.fill_(-3.0))),
         "dead units, no gradient, signal per layer",
     ),
     "all weights zero": (
-        lambda: _sick(_changed(nets.mlp(), lambda l: l.weight.zero_())),
+        lambda: _sick(_changed(nets.mlp(), lambda layer: layer.weight.zero_())),
         "constant weights, no gradient",
     ),
     "all weights 0.1": (
-        lambda: _sick(_changed(nets.mlp(), lambda l: l.weight.fill_(0.1))),
+        lambda: _sick(_changed(nets.mlp(), lambda layer: layer.weight.fill_(0.1))),
         "constant weights",
     ),
     "sigmoid, eight layers": (
@@ -249,28 +247,34 @@ SICK: dict[str, tuple[Callable[[], Training], str]] = {
         lambda: _sick(nets.mlp(depth=50, width=24, norm=nn.BatchNorm1d), steps=40),
         "gradient in total, gradient per layer",
     ),
-    "Adam, rate 1e-7": (lambda: _sick(nets.mlp(gain=relu_gain), partial(Adam, lr=1e-7)), "update size"),
+    "Adam, rate 1e-7": (
+        lambda: _sick(nets.mlp(gain=relu_gain), partial(Adam, lr=1e-7)),
+        "update size",
+    ),
     "SGD, rate 1e-5": (
         lambda: Training(nets.convnet(), images, partial(SGD, lr=1e-5)),
         "update size, no better than a guess",
     ),
     "Adam, rate 0.3": (
         lambda: _sick(nets.mlp(gain=relu_gain), partial(Adam, lr=0.3)),
-        "update size, loss grows, no better than a guess",
+        "huge step, update size, loss grows, no better than a guess",
     ),
     "SGD, rate 20": (
         lambda: _sick(nets.mlp(gain=relu_gain), partial(SGD, lr=20.0)),
-        "update size, loss grows, not a number, dead units",
+        "huge step, update size, loss grows, not a number, dead units",
     ),
     "GPT, rate 0.1": (
         lambda: _language(nets.GPT(), partial(AdamW, lr=0.1)),
-        "update size, loss grows, no better than a guess",
+        "huge step, update size, loss grows, no better than a guess",
     ),
     "LSTM, SGD rate 100": (
         lambda: _language(nets.Recurrent(nn.LSTM), partial(SGD, lr=100.0)),
-        "update size, loss grows, not a number",
+        "huge step, update size, loss grows, not a number",
     ),
-    "no zero_grad, SGD": (lambda: _sick(nets.mlp(nn.Tanh, gain=tanh_gain), zero_grad=False), "old gradients"),
+    "no zero_grad, SGD": (
+        lambda: _sick(nets.mlp(nn.Tanh, gain=tanh_gain), zero_grad=False),
+        "old gradients",
+    ),
     "no zero_grad, conv, Adam": (
         lambda: Training(nets.convnet(), images, adam, zero_grad=False),
         "old gradients",
@@ -316,9 +320,7 @@ SICK: dict[str, tuple[Callable[[], Training], str]] = {
         "not a number",
     ),
     "inputs a hundredfold, tanh": (
-        lambda: _sick(
-            nets.mlp(nn.Tanh, gain=tanh_gain, depth=1), spoil=lambda x, y: (100 * x, y)
-        ),
+        lambda: _sick(nets.mlp(nn.Tanh, gain=tanh_gain, depth=1), spoil=lambda x, y: (100 * x, y)),
         "saturated",
     ),
     "inputs all zero": (

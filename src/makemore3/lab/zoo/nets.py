@@ -88,7 +88,9 @@ class Detached(nn.Module):
         return self.head(self.body(x).detach())
 
 
-def convnet(norm: bool = True, width: int = 16, nonlinearity: type[nn.Module] = nn.ReLU) -> nn.Sequential:
+def convnet(
+    norm: bool = True, width: int = 16, nonlinearity: type[nn.Module] = nn.ReLU
+) -> nn.Sequential:
     """Three convolutions with pooling, then a linear layer."""
     layers: list[nn.Module] = []
     for before, after in ((CHANNELS, width), (width, 2 * width), (2 * width, 2 * width)):
@@ -197,7 +199,7 @@ class GPT(nn.Module):
     """A decoder-only transformer, initialised as GPT-2."""
 
     def __init__(
-        self, depth: int = 3, width: int = 32, *, tied: bool = False, dropout: float = 0.0
+        self, depth: int = 2, width: int = 32, *, tied: bool = False, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.tokens, self.places = nn.Embedding(TOKENS, width), nn.Embedding(LENGTH, width)

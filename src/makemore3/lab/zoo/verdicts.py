@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from makemore3.diagnostics import Finding, Monitor, check
+from makemore3.diagnostics import Finding, Monitor, Report, check
 from makemore3.lab.zoo.cases import CASES, Case, Training
 
 SEED = 2147483647
@@ -22,11 +22,18 @@ class Verdict:
 
     Args:
         case: The animal.
-        findings: Of `check` before training, and of `Monitor` after it.
+        before: What `check` reports before training.
+        after: What `Monitor` reports after it.
     """
 
     case: Case
-    findings: tuple[Finding, ...]
+    before: Report
+    after: Report
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of both reports."""
+        return (*self.before.findings, *self.after.findings)
 
     @property
     def accused(self) -> tuple[str, ...]:
@@ -80,7 +87,7 @@ def verdict(case: Case) -> Verdict:
                 if training.evaluate_every and (step + 1) % training.evaluate_every == 0:
                     with torch.no_grad():
                         training.model(_batch(training, generator)[0])
-        return Verdict(case, (*before.findings, *monitor.report().findings))
+        return Verdict(case, before, monitor.report())
 
 
 def _materialise(training: Training) -> None:
@@ -96,9 +103,7 @@ def _batch(training: Training, generator: torch.Generator) -> tuple[torch.Tensor
     return training.spoil(x, y) if training.spoil else (x, y)
 
 
-def _step(
-    training: Training, optimizer: torch.optim.Optimizer, generator: torch.Generator
-) -> None:
+def _step(training: Training, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
     if training.zero_grad:
         optimizer.zero_grad()
     for _ in range(training.accumulate):
