@@ -39,8 +39,8 @@ ARROWS = {
     "makemore3.diagnostics": "torch",
     "makemore3.figures": "torch numpy matplotlib makemore3.diagnostics makemore3.training",
     "makemore3.cli": (
-        "torch makemore3.data makemore3.keep makemore3.lab makemore3.models "
-        "makemore3.sampling makemore3.training"
+        "torch makemore3.data makemore3.diagnostics makemore3.keep makemore3.lab "
+        "makemore3.models makemore3.sampling makemore3.training"
     ),
     "literate": "",
     "literate.page": "",

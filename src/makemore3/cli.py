@@ -1,4 +1,4 @@
-"""The commands `python -m makemore3 train | sample | reproduce | sweep | bench | playground`."""
+"""The commands of `python -m makemore3`: train, sample, reproduce, sweep, bench, playground, check."""
 
 import argparse
 import statistics
@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from makemore3.data import Vocabulary, load_dataset
+from makemore3.diagnostics import LEVELS, Unhealthy, check, load_setup
 from makemore3.keep import CheckpointError, load_checkpoint, train_resumably
 from makemore3.lab.bench import Timing, bench
 from makemore3.lab.playground import bake
@@ -89,6 +90,18 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("playground", help="write what the playground's page needs")
     command.add_argument("folder", type=Path, help="docs/assets/playground")
     command.set_defaults(command=_playground)
+
+    command = commands.add_parser(
+        "check", help="diagnose a network of yours; exit status 1 if there is a problem"
+    )
+    command.add_argument(
+        "place", metavar="FILE:FUNCTION", help="a function: (model, (inputs, targets), loss_fn)"
+    )
+    command.add_argument("--html", type=Path, metavar="FILE", help="write the report there, too")
+    command.add_argument(
+        "--fail-on", choices=LEVELS, default="problem", help="for exit status 1; default: problem"
+    )
+    command.set_defaults(command=_check)
     return parser
 
 
@@ -220,4 +233,16 @@ def bench_table(timings: Sequence[Timing]) -> Iterator[str]:
 
 def _playground(options: argparse.Namespace) -> int:
     bake(options.folder)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    report = check(*load_setup(options.place))
+    print(report)
+    if options.html is not None:
+        report.write_html(options.html)
+    try:
+        report.raise_for(options.fail_on)
+    except Unhealthy:
+        return 1
     return 0

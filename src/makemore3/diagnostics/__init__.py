@@ -4,8 +4,9 @@ Works on any `torch.nn.Module` through forward hooks, and leaves it as it was.
 """
 
 from makemore3.diagnostics.checking import check
-from makemore3.diagnostics.facts import Finding, LayerFacts, LossFacts, Source, WeightFacts
+from makemore3.diagnostics.facts import LEVELS, Finding, LayerFacts, LossFacts, Source, WeightFacts
 from makemore3.diagnostics.hooks import Layers, record_activations, record_gradients
+from makemore3.diagnostics.loading import load_setup
 from makemore3.diagnostics.monitoring import Monitor
 from makemore3.diagnostics.report import Report, Unhealthy
 from makemore3.diagnostics.rules import RULES, Rule
@@ -26,6 +27,7 @@ from makemore3.diagnostics.statistics import (
 from makemore3.diagnostics.updates import Step, UpdateRatios
 
 __all__ = [
+    "LEVELS",
     "RULES",
     "ActivationStats",
     "Finding",
@@ -47,6 +49,7 @@ __all__ = [
     "check",
     "dead_units",
     "gradient_stats",
+    "load_setup",
     "local_gradient",
     "parameter_stats",
     "record_activations",

@@ -74,6 +74,7 @@ def check(
         layers=layers,
         weights=weights,
         loss=loss_facts([window]),
+        loss_value=loss.item(),
         chain=chain,
         norm_values=watch.norm_values,
         unseen=(*watch.unseen, *hidden),

@@ -164,6 +164,7 @@ class Facts:
         layers: Layers in the order in which they first ran.
         weights: Parameters with two axes and more.
         loss: The loss, if it is a cross-entropy over classes.
+        loss_value: The loss as `check` computed it; `Monitor` does not see it.
         chain: Names of the layers that are compared with each other from front to back.
         norm_values: Fewest values that a batch norm averaged over in training, by its name.
         in_eval: Dropout and normalising layers that were in `eval` mode in a step of training.
@@ -180,6 +181,7 @@ class Facts:
     weights: tuple[WeightFacts, ...]
     loss: LossFacts | None
     chain: tuple[str, ...]
+    loss_value: float | None = None
     norm_values: dict[str, int] = field(default_factory=dict)
     in_eval: tuple[str, ...] = ()
     evaluated_in_train: int = 0

@@ -70,7 +70,9 @@ def uneven_updates(facts: Facts) -> Iterator[Measured]:
 
 
 def not_finite(facts: Facts) -> Iterator[Measured]:
-    """Layers and weights with numbers that are infinite or none."""
+    """Loss, layers and weights with numbers that are infinite or none."""
+    if facts.loss_value is not None and not math.isfinite(facts.loss_value):
+        yield "The loss", 1
     for layer in facts.layers:
         if not all(map(math.isfinite, layer.std)):
             yield layer.name, 1

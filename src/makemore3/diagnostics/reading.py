@@ -148,10 +148,10 @@ def chain_of(layers: Sequence[LayerFacts], watch: Watch) -> tuple[tuple[str, ...
             f"{hidden} of {sum(in_graph.values())} nonlinearities ({names}): they are functions, "
             "not modules, so their flat and dead units are not known"
         )
-    if len(nonlinear) > max(1, hidden):
+    if len(nonlinear) > max(0, hidden):
         return tuple(nonlinear), unseen
     weights = tuple(layer.name for layer in layers if layer.kind == "weights")
-    return (weights[:-1] if len(weights) > 2 else weights), unseen
+    return weights[:-1] or weights, unseen  # the last one makes the output: another scale
 
 
 def _is_other(guess: Guess, read: dict[int, list[float]]) -> bool:

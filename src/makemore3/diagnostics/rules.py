@@ -92,7 +92,7 @@ RULES = (
         measures.not_finite,
         watch=NEVER,
         problem=_above(0),
-        words="{layer} holds numbers that are infinite or not a number.",
+        words="{layer}: infinite, or not a number.",
         advice="Lower the learning rate, clip gradients, and look for a division by 0 or a log "
         "of 0.",
         source=Source("", "lecture/initial-loss.md#the-loss-we-get"),
@@ -328,7 +328,8 @@ def _findings(rule: Rule, report: Report) -> list[Finding]:
     findings = []
     for level, cases in accused.items():
         _, (layer, value), limit = max(cases)
-        named = layer if len(cases) == 1 else f"{layer} and {len(cases) - 1} more"
+        named = ", ".join(f"`{name}`" for name in layer.split(", "))
+        named += f" and {len(cases) - 1} more" if len(cases) > 1 else ""
         words = rule.words.format(layer=named, value=value, limit=limit, share=f"{value:.0%}")
         findings.append(
             Finding(level, rule.name, layer, value, limit, words, rule.advice, rule.source)

@@ -14,7 +14,7 @@ ROWS = 24
 
 def text(facts: Facts, findings: Sequence[Finding]) -> str:
     """Return the table of layers, that of weights, and the findings with advice and source."""
-    lines = [*_head(facts, findings), ""]
+    lines = [*head(facts, findings), ""]
     if layers := facts.chained():
         lines += [f"{'layer':20}{'std':>7}{'flat':>6}{'dead':>5}{'grad':>8}"]
         lines += _shortened([_layer(layer) for layer in layers])
@@ -30,12 +30,15 @@ def text(facts: Facts, findings: Sequence[Finding]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _head(facts: Facts, findings: Sequence[Finding]) -> Iterator[str]:
+def head(facts: Facts, findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the first lines: what was watched, the loss, how many findings."""
     if facts.training:
         sampled = len(facts.steps)
         yield f"{facts.taken} steps, {sampled} of them sampled"
     else:
         yield "one batch, before training"
+    if facts.loss is None and facts.loss_value is not None:
+        yield f"loss {number(facts.loss_value)}"
     if facts.loss:
         first, last = facts.loss.values[0], facts.loss.values[-1]
         seen = f"{first:.2f}" if len(facts.loss.values) == 1 else f"{first:.2f} to {last:.2f}"

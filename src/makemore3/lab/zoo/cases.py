@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -78,7 +79,7 @@ rows, images, sequences = tasks.rows(), tasks.images(), tasks.sequences()
 tanh_gain, relu_gain = 5 / 3, 2**0.5
 
 
-def _language(model: nn.Module, optimizer: Make = adamw, **other: object) -> Training:
+def _language(model: nn.Module, optimizer: Make = adamw, **other: Any) -> Training:
     return Training(model, sequences, optimizer, tasks.by_token, **other)
 
 
@@ -103,7 +104,9 @@ HEALTHY = {
     "MLP batch norm, SGD": lambda: Training(nets.mlp(nn.Tanh, norm=nn.BatchNorm1d), rows, sgd),
     "MLP layer norm, AdamW": lambda: Training(nets.mlp(norm=nn.LayerNorm), rows, adamw),
     "MLP RMS norm, Adam": lambda: Training(nets.mlp(nn.SiLU, norm=nets.RMSNorm), rows, adam),
-    "MLP group norm, momentum": lambda: Training(nets.mlp(norm=nn.GroupNorm), rows, momentum),
+    "MLP group norm, momentum": lambda: Training(
+        nets.mlp(norm=partial(nn.GroupNorm, 4)), rows, momentum
+    ),
     "MLP residual, Adam": lambda: Training(nets.ResidualMLP(), rows, adam),
     "MLP GELU, dropout, AdamW": lambda: Training(
         nets.mlp(nn.GELU, gain=relu_gain, dropout=0.1), rows, adamw
@@ -139,7 +142,7 @@ HEALTHY = {
     ),
     "ResNet-18, momentum": lambda: Training(nets.resnet(), tasks.images(8), momentum, steps=21),
     "ResNet group norm, AdamW": lambda: Training(
-        nets.resnet((16, 32), norm=nn.GroupNorm), images, adamw
+        nets.resnet((16, 32), norm=nets.group_norm), images, adamw, steps=40
     ),
     "LSTM, Adam": lambda: _language(nets.Recurrent(nn.LSTM), partial(Adam, lr=3e-3)),
     "GRU, clipped, Adam": lambda: _language(
@@ -148,9 +151,11 @@ HEALTHY = {
     "GPT, AdamW": lambda: _language(nets.GPT()),
     "GPT tied, warmup, AdamW": lambda: _language(nets.GPT(tied=True), warmup=30),
     "GPT dropout, bfloat16, AdamW": lambda: _language(
-        nets.GPT(dropout=0.1), autocast=torch.bfloat16
+        nets.GPT(dropout=0.1), autocast=torch.bfloat16, steps=60
     ),
-    "transformer encoder, Adam": lambda: Training(nets.Encoder(), tasks.classed_sequences(), adam),
+    "transformer encoder, Adam": lambda: Training(
+        nets.Encoder(), tasks.classed_sequences(), adam, steps=60
+    ),
     "dilated convolutions, Adam": lambda: _language(nets.Waves(), partial(Adam, lr=3e-3)),
 }
 """What people train and what works, by name."""
@@ -165,20 +170,19 @@ def _changed(net: nn.Module, change: Callable[[nn.Linear], object]) -> nn.Module
     return net
 
 
-def _sick(net: nn.Module, optimizer: Make = sgd, **other: object) -> Training:
+def _sick(net: nn.Module, optimizer: Make = sgd, **other: Any) -> Training:
     return Training(net, rows, optimizer, **other)
 
 
 def _last_times(factor: float) -> Training:
     net = nets.mlp(gain=relu_gain)
-    with torch.no_grad():
-        net[-1].weight.mul_(factor)
+    nn.init.normal_(net.get_parameter("8.weight"), std=factor * relu_gain * 48**-0.5)
     return _sick(net)
 
 
 def _head_forgotten() -> Training:
     net = nets.mlp(gain=relu_gain)
-    return _sick(net, adam, given=[p for layer in net[:-1] for p in layer.parameters()])
+    return _sick(net, adam, given=list(net[:-1].parameters()))
 
 
 def _body_frozen() -> Training:

@@ -1,10 +1,16 @@
 """Small nets of the kinds that people train; weights come from torch's global random numbers."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from makemore3.lab.zoo.tasks import CHANNELS, CLASSES, FEATURES, LENGTH, TOKENS
+
+group_norm = partial(nn.GroupNorm, 8)
+"""Group norm of eight groups, of as many channels as it is given."""
 
 
 class RMSNorm(nn.Module):
@@ -25,7 +31,7 @@ def mlp(
     gain: float | None = None,
     depth: int = 4,
     width: int = 48,
-    norm: type[nn.Module] | None = None,
+    norm: Callable[[int], nn.Module] | None = None,
     dropout: float = 0.0,
     outputs: int = CLASSES,
 ) -> nn.Sequential:
@@ -34,7 +40,7 @@ def mlp(
     for index in range(depth):
         layers.append(nn.Linear(width if index else FEATURES, width, bias=norm is None))
         if norm is not None:
-            layers.append(nn.GroupNorm(4, width) if norm is nn.GroupNorm else norm(width))
+            layers.append(norm(width))
         layers.append(nonlinearity())
         if dropout:
             layers.append(nn.Dropout(dropout))
@@ -121,16 +127,18 @@ class FunctionalConvNet(nn.Module):
 class ResidualBlock(nn.Module):
     """Two convolutions beside a shortcut, as in ResNet-18; in place where torchvision is."""
 
-    def __init__(self, before: int, after: int, stride: int, norm: type[nn.Module]) -> None:
+    def __init__(
+        self, before: int, after: int, stride: int, norm: Callable[[int], nn.Module]
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
-        self.norm1, self.norm2 = _norm(norm, after), _norm(norm, after)
+        self.norm1, self.norm2 = norm(after), norm(after)
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
         self.shortcut = nn.Sequential()
         if stride != 1 or before != after:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(before, after, 1, stride, bias=False), _norm(norm, after)
+                nn.Conv2d(before, after, 1, stride, bias=False), norm(after)
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -139,18 +147,14 @@ class ResidualBlock(nn.Module):
         return self.relu(out + self.shortcut(x))
 
 
-def _norm(norm: type[nn.Module], channels: int) -> nn.Module:
-    return nn.GroupNorm(8, channels) if norm is nn.GroupNorm else norm(channels)
-
-
 def resnet(
     widths: tuple[int, ...] = (64, 128, 256, 512),
     blocks: int = 2,
-    norm: type[nn.Module] = nn.BatchNorm2d,
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
 ) -> nn.Sequential:
     """Build a ResNet for small images; as it stands of ResNet-18's size, 11 million weights."""
     layers: list[nn.Module] = [nn.Conv2d(CHANNELS, widths[0], 3, 1, 1, bias=False)]
-    layers += [_norm(norm, widths[0]), nn.ReLU(inplace=True)]
+    layers += [norm(widths[0]), nn.ReLU(inplace=True)]
     before = widths[0]
     for stage, width in enumerate(widths):
         for index in range(blocks):
@@ -247,7 +251,6 @@ class Waves(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map `(N, T)` to logits `(N, T, tokens)`."""
         x = self.embedding(tokens).transpose(1, 2)
-        for conv in self.convs:
-            padding = conv.dilation[0]
-            x = x + self.nonlinearity(conv(F.pad(x, (padding, 0))))
+        for index, conv in enumerate(self.convs):
+            x = x + self.nonlinearity(conv(F.pad(x, (2**index, 0))))
         return self.head(x.transpose(1, 2))
