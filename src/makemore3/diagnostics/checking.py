@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from makemore3.diagnostics.judging import judge
 from makemore3.diagnostics.look import moments, some
 from makemore3.diagnostics.reading import chain_of, layer_facts, loss_facts, weight_facts
 from makemore3.diagnostics.report import Report
-from makemore3.diagnostics.rules import judge
 from makemore3.diagnostics.watch import Watch, Window
 
 

@@ -20,10 +20,11 @@ article p { margin: .3rem 0; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { text-align: right; padding: .2rem .6rem; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
-svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: currentColor; }
+td { white-space: nowrap; } svg { width: 100%; max-width: 36rem; height: auto; }
+svg text { font-size: 11px; fill: currentColor; }
 """.strip()
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 220, 56, 34
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 420, 200, 56, 34
 
 
 def page(facts: Facts, findings: Sequence[Finding]) -> str:

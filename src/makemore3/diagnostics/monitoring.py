@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from makemore3.diagnostics.judging import judge
 from makemore3.diagnostics.look import moments, some
 from makemore3.diagnostics.reading import chain_of, layer_facts, loss_facts, weight_facts
 from makemore3.diagnostics.report import Report
-from makemore3.diagnostics.rules import judge
 from makemore3.diagnostics.watch import Watch, Window
 
 MOST_SAMPLES = 512
@@ -83,9 +83,9 @@ class Monitor:
         self._hooks.callback(self._watch.detach)
         self._hooks.callback(self._optimizer.register_step_pre_hook(self._before_step).remove)
         self._hooks.callback(self._optimizer.register_step_post_hook(self._after_step).remove)
-        self._hooks.callback(
-            self._watch.root.register_forward_pre_hook(self._see_evaluation).remove
-        )
+        if self._watch.root_is_seen:
+            evaluation = self._watch.root.register_forward_pre_hook(self._see_evaluation)
+            self._hooks.callback(evaluation.remove)
         self._open_window()
 
     def stop(self) -> None:

@@ -145,8 +145,8 @@ def chain_of(layers: Sequence[LayerFacts], watch: Watch) -> tuple[tuple[str, ...
     if hidden > 0:
         names = ", ".join(name for name in NONLINEAR_NODES.values() if name in in_graph)
         unseen.append(
-            f"{hidden} of {sum(in_graph.values())} nonlinearities ({names}): they are functions, "
-            "not modules, so their flat and dead units are not known"
+            f"{hidden} of {sum(in_graph.values())} nonlinearities ({names}): functions, not "
+            "modules, or compiled; their flat and dead units are not known"
         )
     if len(nonlinear) > max(0, hidden):
         return tuple(nonlinear), unseen

@@ -84,17 +84,25 @@ class Watch:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.root, self.unseen = unwrapped(model)
+        self.root = unwrapped(model)
+        self.unseen: list[str] = []
         if any(isinstance(p, nn.UninitializedParameter) for p in self.root.parameters()):
             raise ValueError(
                 "expected a model whose weights have shapes, got lazy layers that have seen no "
                 "input yet: run a batch through it first"
             )
+        compiled = compiled_parts(self.root)
+        if compiled:
+            named = ", ".join(name or "the whole model" for name in compiled)
+            self.unseen.append(f"the layers inside what is compiled: {named}")
+        # A compiled part would keep a hook forever that is there when it is first run.
         self.modules = {
             name: (module, kind)
             for name, module in self.root.named_modules()
             if (kind := kind_of(module)) is not None
+            and not any(part in ("", name) or name.startswith(f"{part}.") for part in compiled)
         }
+        self.root_is_seen = self.root._compiled_call_impl is None
         self.sites: dict[str, Site] = {}
         self.norm_values: dict[str, int] = {}
         self.in_eval: dict[str, None] = {}
@@ -116,8 +124,9 @@ class Watch:
         for name, (module, kind) in self.modules.items():
             hook = partial(self._see_layer, name, kind)
             self._hooks.callback(module.register_forward_hook(hook).remove)
-        self._hooks.callback(self.root.register_forward_pre_hook(self._see_start).remove)
-        self._hooks.callback(self.root.register_forward_hook(self._see_end).remove)
+        if self.root_is_seen:
+            self._hooks.callback(self.root.register_forward_pre_hook(self._see_start).remove)
+            self._hooks.callback(self.root.register_forward_hook(self._see_end).remove)
 
     def detach(self) -> None:
         """Remove all hooks."""
@@ -218,25 +227,24 @@ def _watching() -> bool:
     return torch.is_grad_enabled() and torch._C._current_graph_task_id() == -1
 
 
-def unwrapped(model: nn.Module) -> tuple[nn.Module, list[str]]:
-    """Return the network inside wrappers, and what its wrapping or compiling hides."""
-    unseen = []
-    while True:
-        if isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
-            unseen.append("the layers of a compiled model: no hook fires inside it")
-            return model, unseen
-        inner = getattr(model, "module", None)
-        if not isinstance(inner, nn.Module) or len(list(model.children())) != 1:
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the network inside wrappers such as `DataParallel`; a compiled one stays as it is."""
+    while isinstance(inner := getattr(model, "module", None), nn.Module):
+        if len(list(model.children())) != 1 or hasattr(model, "_orig_mod"):
             break
         model = inner
-    compiled = [
-        name or "the model"
-        for name, part in model.named_modules()
-        if part._compiled_call_impl is not None or hasattr(part, "_orig_mod")
-    ]
-    if compiled:
-        unseen.append(f"the layers inside what is compiled: {', '.join(compiled)}")
-    return model, unseen
+    return model
+
+
+def compiled_parts(model: nn.Module) -> list[str]:
+    """Return the names of what is compiled, the outermost ones; empty is the whole model."""
+    found: list[str] = []
+    for name, part in model.named_modules():
+        inside = any(outer == "" or name.startswith(f"{outer}.") for outer in found)
+        compiled = part._compiled_call_impl is not None or hasattr(part, "_orig_mod")
+        if compiled and not inside:
+            found.append(name)
+    return found
 
 
 def class_names(module: nn.Module) -> str:

@@ -28,6 +28,7 @@ from makemore3.figures.inside import (
     plot_update_ratios,
 )
 from makemore3.figures.losses import plot_loss, plot_loss_against_scale, plot_sweep
+from makemore3.figures.report import plot_report
 from makemore3.figures.speed import plot_roofline
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "plot_net",
     "plot_nonlinearities",
     "plot_probabilities",
+    "plot_report",
     "plot_residual_block",
     "plot_roofline",
     "plot_running",

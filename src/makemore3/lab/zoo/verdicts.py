@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from makemore3.diagnostics import Finding, Monitor, Report, check
-from makemore3.lab.zoo.cases import CASES, Case, Training
+from makemore3.lab.zoo.cases import CASES, Case
+from makemore3.lab.zoo.training import Training
 
 SEED = 2147483647
 """Of the draw of the halves, of the weights and of the batches."""
