@@ -54,7 +54,7 @@ class Verdict:
 
 def halves(cases: Iterable[Case] = CASES) -> tuple[list[Case], list[Case]]:
     """Part healthy and sick animals by lot: one half to set limits on, one to judge them by."""
-    limits, judged = [], []
+    limits, judged, cases = [], [], list(cases)
     for healthy in (True, False):
         group = sorted((c for c in cases if c.healthy is healthy), key=lambda case: case.name)
         random.Random(SEED).shuffle(group)
