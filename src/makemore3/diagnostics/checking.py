@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from makemore3.diagnostics.judging import judge
-from makemore3.diagnostics.look import moments, some
-from makemore3.diagnostics.reading import chain_of, layer_facts, loss_facts, weight_facts
+from makemore3.diagnostics.reading import chain_of, layer_facts, loss_facts, read, weight_facts
 from makemore3.diagnostics.report import Report
-from makemore3.diagnostics.watch import Watch, Window
+from makemore3.diagnostics.watch import Watch, Window, see_weight
 
 
 def check(
@@ -62,9 +61,11 @@ def check(
                 )
             loss.backward()
         for name, p in watch.root.named_parameters():
-            window.weights[name], window.weight_values[name] = _weight(p)
-        layers = layer_facts(watch, [window])
-        weights = weight_facts(watch.root, [window], None)
+            see_weight(window, name, p)
+        window.pack()
+        steps = read([window])
+        layers = layer_facts(watch, [window], steps)
+        weights = weight_facts(watch.root, [window], steps, None)
     chain, hidden = chain_of(layers, watch)
     report = Report(
         training=False,
@@ -73,7 +74,7 @@ def check(
         taken=0,
         layers=layers,
         weights=weights,
-        loss=loss_facts([window]),
+        loss=loss_facts([window], steps),
         loss_value=loss.item(),
         chain=chain,
         norm_values=watch.norm_values,
@@ -86,15 +87,6 @@ def _call(model: nn.Module, inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         return model(**inputs)
     return model(*inputs) if isinstance(inputs, tuple | list) else model(inputs)
-
-
-def _weight(p: Tensor) -> tuple[Tensor, Tensor]:
-    """Variances of a weight, of its gradient and (not known) of its change; some gradients."""
-    missing = torch.full((), torch.nan, device=p.device)
-    if p.grad is None or p.grad.is_sparse:
-        return torch.stack((moments(some(p, 2**16))[1], missing, missing)), missing[None][:0]
-    gradient = some(p.grad, 2**16)
-    return torch.stack((moments(some(p, 2**16))[1], moments(gradient)[1], missing)), some(gradient)
 
 
 @contextmanager

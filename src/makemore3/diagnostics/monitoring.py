@@ -1,6 +1,5 @@
 """A training loop, watched at some of its steps: `Monitor`."""
 
-import math
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -9,15 +8,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from makemore3.diagnostics.judging import judge
-from makemore3.diagnostics.look import moments, some
-from makemore3.diagnostics.reading import chain_of, layer_facts, loss_facts, weight_facts
+from makemore3.diagnostics.look import some
+from makemore3.diagnostics.reading import chain_of, layer_facts, loss_facts, read, weight_facts
 from makemore3.diagnostics.report import Report
-from makemore3.diagnostics.watch import Watch, Window
+from makemore3.diagnostics.watch import WEIGHT_ENTRIES, Watch, Window, see_weight
 
 MOST_SAMPLES = 512
 """Samples that are kept; when there are more, every second one goes, and `every` is doubled."""
-ENTRIES = 2**16
-"""Entries of a weight, evenly spaced, by which its change is measured."""
 
 
 class Monitor:
@@ -114,25 +111,26 @@ class Monitor:
                 "optimizer that it was given"
             )
         watch = self._watch
-        layers = layer_facts(watch, windows)
+        steps = read(windows)
+        layers = layer_facts(watch, windows, steps)
         chain, hidden = chain_of(layers, watch)
         unseen = [*watch.unseen, *hidden]
         if not layers and not watch.unseen:
             unseen.append("all layers: no pass with gradients went through the modules")
-        stale = [bool(window.stale) for window in windows if window.stale is not None]
+        stale = [step[key][0] for step in steps if (key := ("step", "", "stale")) in step]
         report = Report(
             training=True,
             from_start=self._from_start and windows[0].step == 0,
             steps=tuple(window.step for window in windows),
             taken=self.steps,
             layers=layers,
-            weights=weight_facts(watch.root, windows, self._versions),
-            loss=loss_facts(windows),
+            weights=weight_facts(watch.root, windows, steps, self._versions),
+            loss=loss_facts(windows, steps),
             chain=chain,
             norm_values=watch.norm_values,
             in_eval=tuple(watch.in_eval),
             evaluated_in_train=self._evaluated_in_train,
-            stale=sum(stale) / len(stale) if stale else 0.0,
+            stale=sum(stale) / len(steps),
             unseen=tuple(unseen),
         )
         return judge(report)
@@ -146,11 +144,16 @@ class Monitor:
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._open is not None:
-            self._before = {name: some(self._weights[name], ENTRIES) for name in self._stepped}
+            self._before = {
+                name: some(self._weights[name], WEIGHT_ENTRIES) for name in self._stepped
+            }
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._open is not None:
-            self._see_weights(self._open)
+            for name, p in self._weights.items():
+                see_weight(self._open, name, p, self._before.get(name))
+            self._before = {}
+            self._open.pack()
             self._windows.append(self._open)
             self._open = None
             if len(self._windows) > MOST_SAMPLES:
@@ -158,24 +161,6 @@ class Monitor:
                 self.every *= 2
         self.steps += 1
         self._open_window()
-
-    def _see_weights(self, window: Window) -> None:
-        for name, p in self._weights.items():
-            missing = torch.full((), math.nan, device=p.device)
-            after = some(p, ENTRIES)
-            before = self._before.get(name)
-            gradient = None
-            if p.grad is not None and not p.grad.is_sparse:
-                gradient = some(p.grad, ENTRIES)
-                window.weight_values[name] = some(gradient)
-            window.weights[name] = torch.stack(
-                (
-                    moments(after if before is None else before)[1],
-                    missing if gradient is None else moments(gradient)[1],
-                    missing if before is None else moments(after - before)[1],
-                )
-            )
-        self._before = {}
 
     def _see_evaluation(self, module: nn.Module, inputs: Any) -> None:
         if module.training and not torch.is_grad_enabled():

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from makemore3.diagnostics.look import (
-    Guess,
     alive_units,
     cross_entropy_seen,
-    flat_entries,
+    flat_share,
+    margin,
     moments,
     some,
 )
@@ -29,6 +29,12 @@ KINDS = {
     ),
 }
 """Nonlinearities by what the name of their class says; the longest match wins."""
+
+WEIGHT_ENTRIES = 2**16
+"""Entries of a weight, evenly spaced, by which it and its change are measured."""
+
+NONLINEAR = frozenset(KINDS)
+"""Kinds that are compared from front to back."""
 
 NONLINEAR_NODES = {
     "TanhBackward0": "tanh",
@@ -45,21 +51,49 @@ NONLINEAR_NODES = {
 """Nonlinearities by the names of their nodes in autograd's graph."""
 
 
+Key = tuple[str, str, str]
+"""What a number is of: output, gradient or weight; its name; and which number."""
+
+
 @dataclass
 class Window:
-    """What one sampled step showed; every tensor is small and still on its device."""
+    """What one sampled step showed; all of it is small and still on its device."""
 
     step: int
-    outputs: dict[str, list[Tensor]] = field(default_factory=dict)  # mean, variance, flat
+    numbers: list[tuple[Key, Tensor]] = field(default_factory=list)
     alive: dict[str, Tensor] = field(default_factory=dict)
     values: dict[str, Tensor] = field(default_factory=dict)
-    gradients: dict[str, list[Tensor]] = field(default_factory=dict)  # mean, variance
     grad_values: dict[str, Tensor] = field(default_factory=dict)
-    guesses: list[tuple[Guess, ...]] = field(default_factory=list)  # one for each reading
-    weights: dict[str, Tensor] = field(default_factory=dict)  # variances, see `monitoring`
     weight_values: dict[str, Tensor] = field(default_factory=dict)
-    stale: Tensor | None = None
+    counts: dict[str, Tensor] = field(default_factory=dict)
     backward_begun: bool = False
+    packed: list[tuple[list[Key], Tensor]] = field(default_factory=list)
+
+    def add(self, what: str, name: str, **numbers: Tensor) -> None:
+        """Keep numbers, each a tensor of no axes."""
+        self.numbers += [((what, name, key), number) for key, number in numbers.items()]
+
+    def pack(self) -> None:
+        """Put the numbers into one tensor for each device."""
+        by_device: dict[torch.device, list[tuple[Key, Tensor]]] = {}
+        for key, number in self.numbers:
+            by_device.setdefault(number.device, []).append((key, number))
+        self.packed = [
+            ([key for key, _ in pairs], torch.stack([number.float() for _, number in pairs]))
+            for pairs in by_device.values()
+        ]
+        self.numbers = []
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A module to watch, and what has to be known of it at each call."""
+
+    module: nn.Module
+    kind: str
+    unit_axis: int | None
+    """Where its units are, if it says so: convolutions have them on axis 1."""
+    normalises: bool
 
 
 @dataclass(frozen=True)
@@ -97,11 +131,13 @@ class Watch:
             self.unseen.append(f"the layers inside what is compiled: {named}")
         # A compiled part would keep a hook forever that is there when it is first run.
         self.modules = {
-            name: (module, kind)
+            name: watched(module, kind)
             for name, module in self.root.named_modules()
             if (kind := kind_of(module)) is not None
             and not any(part in ("", name) or name.startswith(f"{part}.") for part in compiled)
         }
+        kinds = {each.kind for each in self.modules.values()}
+        self._kept = kinds.intersection(NONLINEAR) or {"weights"}
         self.root_is_seen = self.root._compiled_call_impl is None
         self.sites: dict[str, Site] = {}
         self.norm_values: dict[str, int] = {}
@@ -121,9 +157,9 @@ class Watch:
         if self._attached:
             return
         self._attached = True
-        for name, (module, kind) in self.modules.items():
-            hook = partial(self._see_layer, name, kind)
-            self._hooks.callback(module.register_forward_hook(hook).remove)
+        for name, each in self.modules.items():
+            hook = partial(self._see_layer, name, each)
+            self._hooks.callback(each.module.register_forward_hook(hook).remove)
         if self.root_is_seen:
             self._hooks.callback(self.root.register_forward_pre_hook(self._see_start).remove)
             self._hooks.callback(self.root.register_forward_hook(self._see_end).remove)
@@ -142,7 +178,9 @@ class Watch:
             self.root_ran = True
             self._begin_pass()
 
-    def _see_layer(self, name: str, kind: str, module: nn.Module, inputs: Any, out: Any) -> None:
+    def _see_layer(
+        self, name: str, watched: Watched, module: nn.Module, inputs: Any, out: Any
+    ) -> None:
         if not _watching():
             return
         if not hasattr(self._pass, "calls"):
@@ -150,17 +188,16 @@ class Watch:
         output = first_tensor(out)
         if output is None or output.numel() == 0:
             return
-        if kind in ("norm", "dropout"):
-            self._see_mode(name, module, inputs)
-        if kind == "dropout":
+        if watched.kind in ("norm", "dropout"):
+            self._see_mode(name, watched, inputs)
+        if watched.kind == "dropout":
             return
-        if kind == "weights" or kind == "norm":
-            channels_second = "conv" in class_names(module) or "batchnorm" in class_names(module)
-            self._pass.unit_axis = 1 if channels_second and output.ndim > 2 else -1
+        if watched.unit_axis is not None:
+            self._pass.unit_axis = watched.unit_axis if output.ndim > 2 else -1
         self._pass.calls[name] += 1
         if self._pass.calls[name] > 1 and self.root_ran:
             name = f"{name} ({self._pass.calls[name]})"
-        self._see_output(name, kind, module, output)
+        self._see_output(name, watched.kind, module, output)
 
     def _see_output(self, name: str, kind: str, module: nn.Module, output: Tensor) -> None:
         window, axis = self.window, self._pass.unit_axis
@@ -169,20 +206,25 @@ class Watch:
             shape = tuple(output.shape)
             self.sites[name] = Site(name, type(module).__name__, kind, shape, units)
         h = output.detach()
-        if (flat := flat_entries(kind, h)) is not None and h.ndim > 1:
-            alive = alive_units(flat, axis)
-            before = window.alive.get(name)
-            same = before is not None and before.device == alive.device
-            window.alive[name] = before | alive if before is not None and same else alive
-        window.outputs.setdefault(name, []).append(moments(h, flat))
-        window.values[name] = some(h)
+        mean, std = moments(h)
+        window.add("output", name, mean=mean, std=std)
+        if (margins := margin(kind, h)) is not None:
+            window.add("output", name, flat=flat_share(margins))
+            if h.ndim > 1:
+                alive, before = alive_units(margins, axis), window.alive.get(name)
+                same = before is not None and before.device == alive.device
+                window.alive[name] = before | alive if before is not None and same else alive
+        if kind in self._kept:
+            window.values[name] = some(h)
         if output.requires_grad:
-            output.register_hook(partial(self._see_gradient, window, name))
+            output.register_hook(partial(self._see_gradient, window, name, kind))
 
-    def _see_gradient(self, window: Window, name: str, gradient: Tensor) -> None:
+    def _see_gradient(self, window: Window, name: str, kind: str, gradient: Tensor) -> None:
         self._see_backward(window)
-        window.gradients.setdefault(name, []).append(moments(gradient))
-        window.grad_values[name] = some(gradient)
+        mean, std = moments(gradient)
+        window.add("gradient", name, mean=mean, std=std)
+        if kind in self._kept:
+            window.grad_values[name] = some(gradient)
 
     def _see_backward(self, window: Window) -> None:
         """Look, once a step, whether the gradients of the last step are still there."""
@@ -191,16 +233,16 @@ class Watch:
         window.backward_begun = True
         old = next((p.grad for p in self.cleared if p.grad is not None), None)
         if old is not None and not old.is_sparse:
-            window.stale = some(old).abs().max() > 0
+            window.add("step", "", stale=some(old).abs().max() > 0)
 
-    def _see_mode(self, name: str, module: nn.Module, inputs: Any) -> None:
-        normalises = "batchnorm" in class_names(module)
-        trained = any(p.requires_grad for p in module.parameters(recurse=False))
-        if not module.training and (not normalises or trained):
-            if normalises or getattr(module, "p", 0.0):
+    def _see_mode(self, name: str, watched: Watched, inputs: Any) -> None:
+        module = watched.module
+        if not module.training:
+            trained = any(p.requires_grad for p in module.parameters(recurse=False))
+            if trained if watched.normalises else getattr(module, "p", 0.0):
                 self.in_eval[name] = None
-        elif normalises and isinstance(x := inputs[0] if inputs else None, Tensor) and x.ndim > 1:
-            count = x.numel() // x.shape[1] if x.ndim > 2 else x.shape[0]
+        elif watched.normalises and isinstance(x := inputs[0] if inputs else None, Tensor):
+            count = x.numel() // x.shape[1] if x.ndim > 1 else 1
             self.norm_values[name] = min(count, self.norm_values.get(name, count))
 
     def _see_end(self, module: nn.Module, inputs: Any, out: Any) -> None:
@@ -216,15 +258,43 @@ class Watch:
 
         def see(gradient: Tensor) -> None:
             self._see_backward(window)
-            if guesses := cross_entropy_seen(kept, gradient):
-                window.guesses.append(guesses)
+            for axis, numbers, counts in cross_entropy_seen(kept, gradient):
+                window.add("loss", axis, **numbers)
+                before = window.counts.get(axis)
+                window.counts[axis] = counts if before is None else before + counts
 
         logits.register_hook(see)
+
+
+def see_weight(window: Window, name: str, weight: Tensor, before: Tensor | None = None) -> None:
+    """Keep the standard deviations of a weight, of its gradient, and of its change since `before`.
+
+    Shape:
+        `before` are the entries that `some` takes, before the step.
+    """
+    data = some(weight, WEIGHT_ENTRIES, copy=False)
+    if before is None:
+        window.add("weight", name, data=moments(data)[1])
+    else:
+        window.add("weight", name, data=moments(before)[1], change=moments(data - before)[1])
+    if weight.grad is not None and not weight.grad.is_sparse:
+        gradient = some(weight.grad, WEIGHT_ENTRIES, copy=False)
+        window.add("weight", name, grad=moments(gradient)[1])
+        window.weight_values[name] = some(gradient)
 
 
 def _watching() -> bool:
     """Whether this is a pass for training; not evaluation, not a checkpoint run once more."""
     return torch.is_grad_enabled() and torch._C._current_graph_task_id() == -1
+
+
+def watched(module: nn.Module, kind: str) -> Watched:
+    """Gather what has to be known of a module at each call."""
+    names = class_names(module)
+    units = None
+    if kind in ("weights", "norm"):
+        units = 1 if "conv" in names or "batchnorm" in names else -1
+    return Watched(module, kind, units, "batchnorm" in names)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
