@@ -73,7 +73,7 @@ def alive_units(margins: Tensor, axis: int) -> Tensor:
 Seen = tuple[str, dict[str, Tensor], Tensor]
 
 
-def cross_entropy_seen(output: Tensor, gradient: Tensor) -> list[Seen]:
+def cross_entropy_seen(output: Tensor, gradient: Tensor, *, verify: bool) -> list[Seen]:
     """Read the loss from logits and the gradient that came back to them.
 
     A cross-entropy sends back, for each row, a multiple of `p - onehot`: softmax, less 1 at the
@@ -82,8 +82,8 @@ def cross_entropy_seen(output: Tensor, gradient: Tensor) -> list[Seen]:
     than two axes the classes may be on the last axis or on axis 1: there is a reading for each.
 
     Returns:
-        For each reading its name, its numbers (`loss` in nats, `deviation`, `softmaxed`: whether
-        the output was a softmax's) and how often each class was the right one.
+        For each reading its name, its numbers (`loss` in nats; to `verify` it `deviation`, and
+        `softmaxed`: whether the output was a softmax's) and how often each class was the right one.
 
     Shape:
         `(rows, classes)`, `(..., classes)` or `(rows, classes, ...)`, the same for both.
@@ -95,7 +95,7 @@ def cross_entropy_seen(output: Tensor, gradient: Tensor) -> list[Seen]:
         return []
     axes = {"last": -1} if output.ndim == 2 else {"last": -1, "second": 1}
     return [
-        (name, *_as_cross_entropy(_rows(output, axis), _rows(gradient, axis)))
+        (name, *_as_cross_entropy(_rows(output, axis), _rows(gradient, axis), verify))
         for name, axis in axes.items()
         if output.shape[axis] > 1
     ]
@@ -111,18 +111,17 @@ def _rows(x: Tensor, axis: int) -> Tensor:
     return x[:: max(1, x.shape[0] // wanted)].float()
 
 
-def _as_cross_entropy(z: Tensor, g: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+def _as_cross_entropy(z: Tensor, g: Tensor, verify: bool) -> tuple[dict[str, Tensor], Tensor]:
     log_p = z.log_softmax(-1)
     most_negative, right = g.min(-1, keepdim=True)
     counted = (most_negative < 0).float()  # rows with `ignore_index` have no gradient
     log_right = log_p.gather(-1, right)
-    # With w(1 - p) at the right class, the weight w of a row makes the other entries w * p.
-    weight = most_negative / log_right.expm1().clamp_max(-1e-6)
-    expected = (log_p.exp() * weight).scatter_(-1, right, most_negative)
-    numbers = {
-        "loss": -(log_right * counted).sum() / counted.sum().clamp_min(1),
-        "deviation": (g - expected).abs().sum() / g.abs().sum().clamp_min(1e-30),
-        "softmaxed": (z.min() >= 0) & ((z.sum(-1) - 1).abs().max() < 1e-2),
-    }
+    numbers = {"loss": -(log_right * counted).sum() / counted.sum().clamp_min(1)}
+    if verify:
+        # With w(1 - p) at the right class, the weight w of a row makes the other entries w * p.
+        weight = most_negative / log_right.expm1().clamp_max(-1e-6)
+        expected = (log_p.exp() * weight).scatter_(-1, right, most_negative)
+        numbers["deviation"] = (g - expected).abs().sum() / g.abs().sum().clamp_min(1e-30)
+        numbers["softmaxed"] = (z.min() >= 0) & ((z.sum(-1) - 1).abs().max() < 1e-2)
     counts = torch.zeros(z.shape[-1], device=z.device)
     return numbers, counts.index_add_(0, right[:, 0], counted[:, 0])

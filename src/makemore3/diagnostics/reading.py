@@ -111,12 +111,15 @@ def loss_facts(windows: Sequence[Window], steps: Sequence[Read]) -> LossFacts | 
             continue
         if any(deviation > CROSS_ENTROPY for deviation in deviations):
             continue
+        softmaxed = [s for step in steps for s in step.get(("loss", axis, "softmaxed"), [])]
         shares = sum(there[1:], there[0]) / sum(float(count.sum()) for count in there)
         return LossFacts(
             classes=len(shares),
             values=_series(steps, ("loss", axis, "loss")),
             guess=float(-(shares * shares.clamp_min(1e-12).log()).sum()),
-            probabilities=all(s == 1 for s in _series(steps, ("loss", axis, "softmaxed"))),
+            probabilities=all(
+                s for step in steps for s in step.get(("loss", axis, "softmaxed"), [])
+            ),
         )
     return None
 

@@ -30,6 +30,8 @@ KINDS = {
 }
 """Nonlinearities by what the name of their class says; the longest match wins."""
 
+VERIFIED = 8
+"""Sampled passes in which it is looked at closely whether the loss is a cross-entropy."""
 WEIGHT_ENTRIES = 2**16
 """Entries of a weight, evenly spaced, by which it and its change are measured."""
 
@@ -143,6 +145,7 @@ class Watch:
         self.norm_values: dict[str, int] = {}
         self.in_eval: dict[str, None] = {}
         self.nonlinear_nodes: Counter[str] | None = None
+        self._to_verify = VERIFIED
         self.root_ran = False
         self.cleared: list[nn.Parameter] = []  # whose gradients should be gone before a backward
         self.window = Window(0)
@@ -254,11 +257,12 @@ class Watch:
             return
         if self.nonlinear_nodes is None:
             self.nonlinear_nodes = count_nonlinear_nodes(logits)
-        window, kept = self.window, logits.detach()
+        window, kept, verify = self.window, logits.detach(), self._to_verify > 0
+        self._to_verify -= 1
 
         def see(gradient: Tensor) -> None:
             self._see_backward(window)
-            for axis, numbers, counts in cross_entropy_seen(kept, gradient):
+            for axis, numbers, counts in cross_entropy_seen(kept, gradient, verify=verify):
                 window.add("loss", axis, **numbers)
                 before = window.counts.get(axis)
                 window.counts[axis] = counts if before is None else before + counts
