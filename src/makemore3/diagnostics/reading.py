@@ -117,9 +117,7 @@ def loss_facts(windows: Sequence[Window], steps: Sequence[Read]) -> LossFacts | 
             classes=len(shares),
             values=_series(steps, ("loss", axis, "loss")),
             guess=float(-(shares * shares.clamp_min(1e-12).log()).sum()),
-            probabilities=all(
-                s for step in steps for s in step.get(("loss", axis, "softmaxed"), [])
-            ),
+            probabilities=all(softmaxed),
         )
     return None
 
