@@ -434,6 +434,13 @@ def test_a_skipped_step_of_mixed_precision_is_no_step(batch: Batch) -> None:
     assert all(math.isfinite(u) for weight in report.weights for u in weight.update)
 
 
+def test_the_loss_is_read_at_every_sample_of_a_long_run(batch: Batch) -> None:
+    report = train(net(), batch, steps=20, every=1)
+    assert report.loss is not None
+    assert len(report.loss.values) == 20
+    assert report.loss.values[-1] < report.loss.values[0]
+
+
 def test_samples_are_thinned_out(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitoring, "MOST_SAMPLES", 8)
     report = train(net(), batch, steps=50, every=1)

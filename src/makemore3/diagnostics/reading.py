@@ -103,9 +103,9 @@ def loss_facts(windows: Sequence[Window], steps: Sequence[Read]) -> LossFacts | 
     for axis in ("last", "second"):
         counts = [window.counts.get(axis) for window in windows]
         there = [count.cpu() for count in counts if count is not None]
-        deviations = [
-            d for step in steps for d in step.get(("loss", axis, "deviation"), [math.inf])
-        ]
+        if not all(("loss", axis, "loss") in step for step in steps):
+            continue
+        deviations = [d for step in steps for d in step.get(("loss", axis, "deviation"), [])]
         # A deviation of NaN, as of a net that has diverged, excludes nothing.
         if not there or len({len(count) for count in there}) > 1:
             continue
