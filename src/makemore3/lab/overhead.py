@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from makemore3.diagnostics import Monitor
-from makemore3.files import written_whole
+from makemore3.keep import written_whole
 from makemore3.lab.zoo import nets
 from makemore3.models import BATCH_NORM_NO_BIAS, LECTURE_SEED, mlp
 
