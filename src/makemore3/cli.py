@@ -1,4 +1,4 @@
-"""The commands of `python -m makemore3`, from `train` to `check`."""
+"""`python -m makemore3`: train, sample, reproduce, sweep, bench, playground, check."""
 
 import argparse
 import statistics

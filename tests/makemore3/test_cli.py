@@ -267,3 +267,52 @@ def test_without_the_lab_one_line_says_what_to_install(missing: str, arguments: 
         f"makemore3 needs {missing}, which is not installed; in the project's folder run: "
         'python -m pip install -e ".[lab]"\n'
     )
+
+
+SETUP = """
+import torch
+from torch import nn
+
+def setup(scale=1.0):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 30), nn.Tanh(), nn.Linear(30, 3))
+    with torch.no_grad():
+        net[0].weight.mul_(scale)
+    return net, (torch.randn(32, 4), torch.randint(0, 3, (32,))), nn.functional.cross_entropy
+
+def sick():
+    return setup(scale=40.0)
+
+def wrong():
+    return 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (["mine.py:setup"], 0, "problems: 0"),
+        (["mine.py:sick"], 1, "PROBLEM: saturated"),
+        (["mine.py:setup", "--fail-on", "watch", "--html", "report.html"], 0, "problems: 0"),
+        (["mine.py:missing"], 2, "expected a function 'missing' in mine.py; it has setup, sick"),
+        (["mine.py:wrong"], 2, "to return (model, (inputs, targets), loss_fn), got 3"),
+        (["mine.py"], 2, "expected FILE:FUNCTION"),
+        (["other.py:setup"], 2, "expected FILE:FUNCTION"),
+    ],
+)
+def test_check_diagnoses_a_network_of_ones_own(
+    arguments: list[str],
+    status: int,
+    word: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    Path("mine.py").write_text(SETUP)
+    assert cli.run(["check", *arguments]) == status
+    captured = capsys.readouterr()
+    assert word in captured.out + captured.err
+    assert Path("report.html").exists() is ("--html" in arguments)

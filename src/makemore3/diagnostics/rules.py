@@ -69,7 +69,7 @@ _GRADIENT = Rule(
     words="From layer to layer, going back, the gradient grows by a factor of {value:.2f}.",
     advice="Scale each weight by gain over root fan-in, normalise between the layers, or add "
     "residual connections.",
-    source=Source("1:30:55", "lecture/activations-and-gradients.md#the-factor-per-layer"),
+    source=Source("1:30:55", "lecture/gradients.md#the-factor-per-layer"),
 )
 
 _GUESS = Rule(
@@ -127,7 +127,7 @@ RULES = (
         words="{layer} gets a gradient, but nothing ever changes it.",
         advice="Give the optimizer all parameters, and make it after layers are replaced; or say "
         "requires_grad_(False) if it is meant.",
-        source=Source("", "lecture/weights-and-updates.md#updates"),
+        source=Source("", "lecture/updates.md#the-ratio"),
     ),
     Rule(
         "frozen",
@@ -137,7 +137,7 @@ RULES = (
         problem=NEVER,
         words="{share} of the weights require no gradient: {layer}.",
         advice="Fine if it is meant; otherwise requires_grad_(True) before the optimizer is made.",
-        source=Source("", "lecture/weights-and-updates.md#updates"),
+        source=Source("", "lecture/updates.md#the-ratio"),
     ),
     Rule(
         "old gradients",
@@ -215,7 +215,7 @@ RULES = (
         "ten.",
         advice="Add residual connections. Batch norm alone multiplies the gradient by 1.15 to 1.2 "
         "a layer at the start: harmless in ten layers, not in fifty.",
-        source=Source("1:30:55", "lecture/activations-and-gradients.md#fifty-layers"),
+        source=Source("1:30:55", "lecture/gradients.md#fifty-layers"),
     ),
     Rule(
         "update size",
@@ -225,7 +225,7 @@ RULES = (
         problem=(-4, -1.2),
         words="The median weight changes by 10^{value:.1f} of its size a step; about -3 is usual.",
         advice="Change the learning rate: by ten for each 1.",
-        source=Source("1:42:12", "lecture/weights-and-updates.md#updates"),
+        source=Source("1:42:12", "lecture/updates.md#the-ratio"),
     ),
     Rule(
         "huge step",
@@ -235,7 +235,7 @@ RULES = (
         problem=_above(-0.7),
         words="In one sampled step the median weight changed by 10^{value:.1f} of its size.",
         advice="Lower the learning rate, or let it rise over the first steps.",
-        source=Source("1:42:12", "lecture/weights-and-updates.md#updates"),
+        source=Source("1:42:12", "lecture/updates.md#the-ratio"),
     ),
     Rule(
         "uneven updates",
@@ -246,7 +246,7 @@ RULES = (
         words="{value:.0f} weights change ten times more or less than the median one.",
         advice="Look at the table: scale the initialisation of what stands out, or give it a "
         "learning rate of its own.",
-        source=Source("1:42:12", "lecture/weights-and-updates.md#without-fan-in-scaling"),
+        source=Source("1:42:12", "lecture/updates.md#without-fan-in-scaling"),
     ),
     Rule(
         "eval mode",
@@ -287,7 +287,7 @@ RULES = (
         problem=_above(1.1),
         words="The loss is now {value:.2f} times the first one.",
         advice="Lower the learning rate.",
-        source=Source("1:42:12", "lecture/weights-and-updates.md#the-learning-rate"),
+        source=Source("1:42:12", "lecture/updates.md#the-learning-rate"),
     ),
     _GUESS,
     replace(
