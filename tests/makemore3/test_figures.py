@@ -247,6 +247,9 @@ def test_scales_that_do_not_fit_are_refused(scales, losses, message):
 # --- Probabilities ---------------------------------------------------------------------------
 
 
+VOCABULARY = ".abcdefghijklmnopqrstuvwxyz"
+
+
 def bars(ax: Axes) -> list[Rectangle]:
     return [patch for patch in ax.patches if isinstance(patch, Rectangle)]
 
@@ -273,6 +276,15 @@ def test_probabilities_without_a_correct_class_have_one_colour():
     assert all(same_color(bar.get_facecolor(), "C0") for bar in bars(ax))
     assert figure_of(ax).get_supxlabel() == "class"
     assert tick_texts(ax.xaxis) == ["0", "5", "10", "15", "20", "25"]
+
+
+def test_classes_of_probabilities_can_have_names():
+    uniform = torch.full((27,), 1 / 27)
+    (ax,) = plot_probabilities({"uniform": uniform}, classes=VOCABULARY, correct=13)
+    assert tick_texts(ax.xaxis) == [".", "d", "h", "l", "p", "t", "x"]
+    assert figure_of(ax).get_supxlabel() == "class (correct: m)"
+    with pytest.raises(ValueError, match="a name for each of the 27 classes of 'uniform', got 26"):
+        plot_probabilities({"uniform": uniform}, classes=VOCABULARY[1:])
 
 
 @pytest.mark.parametrize(

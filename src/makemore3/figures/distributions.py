@@ -19,16 +19,21 @@ from makemore3.figures.canvas import (
 
 
 def plot_probabilities(
-    probabilities: Mapping[str, Tensor], *, correct: int | None = None
+    probabilities: Mapping[str, Tensor],
+    *,
+    correct: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> list[Axes]:
     """Draw rows of probabilities as bars, side by side on one scale.
 
     Args:
         probabilities: Rows by name; the name stands above the panel and may have several lines.
         correct: Index of the correct class, whose bar has another colour.
+        classes: Names of the classes, for the axis; None: their numbers.
 
     Raises:
-        ValueError: If a row is not a list of probabilities with the sum 1.
+        ValueError: If a row is not a list of probabilities with the sum 1, or has another number
+            of classes than there are names.
 
     Shape:
         Each row is `(classes,)`.
@@ -42,15 +47,27 @@ def plot_probabilities(
                 f"plot_probabilities expects rows of shape (classes,) with the sum 1, got {name!r} "
                 f"of shape {tuple(row.shape)} with the sum {row.sum():.4g}: apply softmax first"
             )
+        if classes is not None and len(classes) != len(row):
+            raise ValueError(
+                f"plot_probabilities expects a name for each of the {len(row)} classes of {name!r},"
+                f" got {len(classes)}"
+            )
     figure = new_figure()
     axes = figure.subplots(1, len(probabilities), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (name, row) in zip(axes, probabilities.items(), strict=True):
         colors = ["C1" if index == correct else "C0" for index in range(len(row))]
         ax.bar(range(len(row)), row.tolist(), color=colors)
         ax.set(title=name, ylim=(0, 1))
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        if classes is None:
+            ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        else:
+            every = 1 + len(classes) // 8
+            ax.set_xticks(range(0, len(classes), every), classes[::every])
     axes[0].set_ylabel("probability")
-    label_x_of_all(figure, "class" if correct is None else f"class (correct: {correct})")
+    label = "class"
+    if correct is not None:
+        label += f" (correct: {correct if classes is None else classes[correct]})"
+    label_x_of_all(figure, label)
     return list(axes)
 
 
