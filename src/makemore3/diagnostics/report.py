@@ -1,7 +1,6 @@
 """The report: facts and findings, as text, dictionary, HTML or an error."""
 
 import math
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from makemore3.diagnostics.facts import LEVELS, Facts, Finding, Level, LossFacts
 from makemore3.diagnostics.html import page
 from makemore3.diagnostics.text import text
+from makemore3.files import written_whole
 
 
 class Unhealthy(Exception):
@@ -64,13 +64,9 @@ class Report(Facts):
         Raises:
             OSError: If the file cannot be written.
         """
-        path = Path(path)
-        aside = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            aside.write_text(self.html(), encoding="utf-8")
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+        content = self.html().encode()
+        with written_whole(Path(path)) as file:
+            file.write(content)
 
     def __str__(self) -> str:
         return text(self, self.findings)
