@@ -177,19 +177,25 @@ class Comparison:
     def digits(self) -> tuple[int, int]:
         """Leading digits, or letters, that agree, and how many are published.
 
-        Digits agree down to the last place of which the difference is at most half a unit, and all
-        of them if the number is within a tolerance of one unit: that may be rounding alone.
+        Digits agree down to the last place of which the difference is at most half a unit.
         """
         if self.published.kind == "text":
             return self._same_letters(), len(self.published.value)
         number, place = _decimal(self.published.value), self.published.exponent
         published = len(number.as_tuple().digits) if number else -place
-        if self.agrees and not self.published.chaotic:
-            return published, published
         agreed = published
         while self.difference > Decimal(5).scaleb(place - 1):
             place, agreed = place + 1, agreed - 1
         return max(0, agreed), published
+
+    @property
+    def verdict(self) -> str:
+        """How many digits agree, in words: a zero has none, those of a chaotic run say nothing."""
+        if self.published.chaotic:
+            return "chaotic"
+        if self.published.kind != "text" and not _decimal(self.published.value) and self.agrees:
+            return "zero"
+        return "{} of {}".format(*self.digits)
 
     def _written(self, *, chaotic: bool = False) -> str:
         if isinstance(self.measured, str):
@@ -260,9 +266,12 @@ def _heading(published: Published) -> str:
 
 def _row(comparison: Comparison) -> str:
     published = comparison.published
-    digits = "chaotic" if published.chaotic else "{} of {}".format(*comparison.digits)
     line = _line(
-        f"  {published.quantity}", published.value, comparison.ours, digits, published.tolerance
+        f"  {published.quantity}",
+        published.value,
+        comparison.ours,
+        comparison.verdict,
+        published.tolerance,
     )
     return line if comparison.agrees else f"{line}  NOT MET: {comparison.difference} off"
 

@@ -79,7 +79,7 @@ def test_names_agree_letter_by_letter_and_only_as_a_whole(
 
 
 def test_a_unit_of_the_last_place_may_be_rounding_alone() -> None:
-    assert Comparison(number("2.0199", "0.0001"), 2.019849).digits == (5, 5)
+    assert Comparison(number("2.0199", "0.0001"), 2.019849).digits == (4, 5)
     assert Comparison(number("2.0199", "0.0001"), 2.01974).digits == (4, 5)
 
 
