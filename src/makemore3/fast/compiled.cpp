@@ -1,274 +1,225 @@
-// Many steps of plain stochastic gradient descent in one call, for the nets of makemore3.models.
+// Many steps of gradient descent in one call, plain or Adam's, for the nets of makemore3.models.
 //
 // compiled.py compiles this file, with REAL defined as float or double. A matrix has one row per
-// example (or per input, for a weight) and is padded with zeros to whole vectors and tiles, so
-// that no loop needs a remainder. The backward pass is derived in stacked.py; `dz` means the
+// example, or per input for a weight. The backward pass is derived in stacked.py; `dz` means the
 // gradient of the loss with respect to z.
 
-#if !defined(__has_builtin)
-#error "needs GCC 12, Clang, or newer"
-#elif !__has_builtin(__builtin_shufflevector)
-#error "needs GCC 12, Clang, or newer"
-#endif
+#include "matrices.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-using real = REAL;
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64, tile_rows = 8;
-#elif defined(__AVX__)
-constexpr int vector_bytes = 32, tile_rows = 4;  // half as many registers
-#elif defined(__wasm_simd128__)
-constexpr int vector_bytes = 16, tile_rows = 2;  // with 4, a quarter slower in browsers
-#else
-constexpr int vector_bytes = 16, tile_rows = 4;
-#endif
-constexpr int lanes = vector_bytes / sizeof(real);  // numbers in a vector
-
-template <class Real> struct Format;
-template <> struct Format<float> {
-    using integer = int32_t;
-    static constexpr int mantissa_bits = 23, exponent_bias = 127, taylor_terms = 7;
-    static constexpr float smallest_log = -87, largest_log = 88;
-};
-template <> struct Format<double> {
-    using integer = int64_t;
-    static constexpr int mantissa_bits = 52, exponent_bias = 1023, taylor_terms = 13;
-    static constexpr double smallest_log = -708, largest_log = 709;
-};
-using format = Format<real>;
-using integer = format::integer;
-typedef real vec __attribute__((vector_size(vector_bytes), may_alias));
-typedef integer ivec __attribute__((vector_size(vector_bytes), may_alias));
-
-constexpr int64_t unit = std::max(lanes, tile_rows);
-constexpr int64_t whole(int64_t size, int64_t unit) { return (size + unit - 1) / unit * unit; }
-
-struct Matrix {
-    int64_t rows, width;  // width counts vectors
-    std::vector<vec> data;
-    Matrix(int64_t rows, int64_t columns)
-        : rows(rows), width(whole(columns, unit) / lanes), data(whole(rows, unit) * width, vec{}) {}
-    vec *operator[](int64_t row) { return data.data() + row * width; }
-    const vec *operator[](int64_t row) const { return data.data() + row * width; }
-    real *numbers(int64_t row = 0) { return reinterpret_cast<real *>((*this)[row]); }
-    int64_t stride() const { return width * lanes; }  // from row to row, in numbers
-};
-
-// e^x, or e^x - 1, which keeps its digits near 0. With x = n ln 2 + r, where n is whole, e^x is
-// 2^n e^r; Taylor's series, for |r| < 0.35, is exact to the last digit but one.
-template <bool minus_one> inline vec exponential(vec x) {
-    x = x < format::smallest_log ? vec{} + format::smallest_log : x;
-    x = x > format::largest_log ? vec{} + format::largest_log : x;
-    constexpr real shift = real(1.5) * (integer(1) << format::mantissa_bits);
-    const vec n = (x * real(M_LOG2E) + shift) - shift;  // so large a sum has no digits after the point
-    constexpr real ln2_high = real(0x1.62e4p-1), ln2_low = real(M_LN2 - 0x1.62e4p-1);
-    const vec r = (x - n * ln2_high) - n * ln2_low;
-    real inverse_factorial[format::taylor_terms + 1] = {1};
-    for (int k = 1; k <= format::taylor_terms; k++)
-        inverse_factorial[k] = inverse_factorial[k - 1] / k;
-    vec series = vec{} + inverse_factorial[format::taylor_terms];
-    for (int k = format::taylor_terms - 1; k >= 1; k--) series = series * r + inverse_factorial[k];
-    const ivec exponent = __builtin_convertvector(n, ivec) + format::exponent_bias;
-    const vec power = (vec)(exponent << format::mantissa_bits);  // the bits of 2^n
-    return series * r * power + (minus_one ? power - 1 : power);
-}
-
-inline vec hyperbolic_tangent(vec x) {
-    constexpr real limit = 20;  // beyond it tanh is 1 to the last digit
-    x = x > limit ? vec{} + limit : x;
-    const vec t = exponential<true>(x + x);
-    return t / (t + 2);
-}
-
-inline vec square_root(vec x) {
-    for (int lane = 0; lane < lanes; lane++) x[lane] = std::sqrt(x[lane]);
-    return x;
-}
-
-// One tile of a matrix product: sum over k of a(row, k) * b(k, column), kept in registers.
-template <int C, class Store>
-inline void tile(const real *a, int64_t a_row, int64_t a_k, const vec *b, int64_t b_width,
-                 int64_t depth, Store store) {
-    vec sum[tile_rows][C] = {};
-    for (int64_t k = 0; k < depth; k++, a += a_k, b += b_width)
-#pragma GCC unroll 8
-        for (int r = 0; r < tile_rows; r++)
-#pragma GCC unroll 3
-            for (int c = 0; c < C; c++) sum[r][c] += b[c] * a[r * a_row];
-#pragma GCC unroll 8
-    for (int r = 0; r < tile_rows; r++)
-#pragma GCC unroll 3
-        for (int c = 0; c < C; c++) store(r, c, sum[r][c]);
-}
-
-// out(i, j) gets sum over k < depth of a(i, k) * b(k, j); `a` may be read transposed.
-template <class Store>
-void product(const real *a, int64_t a_row, int64_t a_k, const Matrix &b, int64_t depth, Matrix &out,
-             Store store) {
-    const int64_t width = out.width, rows = out.rows;
-    for (int64_t j = 0; j < width;) {
-        const vec *panel = b[0] + j;
-        auto columns = [&](auto count) {
-            for (int64_t i = 0; i < rows; i += tile_rows) {
-                vec *corner = out[i] + j;
-                tile<count>(a + i * a_row, a_row, a_k, panel, width, depth,
-                            [&](int64_t r, int64_t c, vec sum) { store(corner[r * width + c], sum); });
-            }
-            j += count;
-        };
-        if (width - j >= 3) columns(std::integral_constant<int, 3>());
-        else if (width - j == 2) columns(std::integral_constant<int, 2>());
-        else columns(std::integral_constant<int, 1>());
-    }
-}
-
-constexpr auto assign = [](vec &to, vec sum) { to = sum; };
-
-// Alternate the numbers of two vectors' first halves, or of their second halves.
-template <int half, size_t... lane> inline vec zip(vec a, vec b, std::index_sequence<lane...>) {
-    return __builtin_shufflevector(a, b, (half * lanes / 2 + lane / 2 + lane % 2 * lanes)...);
-}
-
-// Square blocks are transposed in registers: zipping row r with row r + lanes / 2 rotates the bits
-// of a number's position (row, lane) by one, and log2(lanes) rotations exchange row and lane.
-void transpose(const Matrix &from, Matrix &to) {
-    constexpr auto all = std::make_index_sequence<lanes>();
-    const int64_t from_width = from.width, to_width = to.width;
-    for (int64_t i = 0; i < to_width; i++)
-        for (int64_t j = 0; j < from_width; j++) {
-            vec block[lanes], zipped[lanes];
-            const vec *source = from[i * lanes] + j;
-            for (int r = 0; r < lanes; r++) block[r] = source[r * from_width];
-            for (int rotations = 1; rotations < lanes; rotations *= 2) {
-                for (int r = 0; r < lanes / 2; r++) {
-                    zipped[2 * r] = zip<0>(block[r], block[r + lanes / 2], all);
-                    zipped[2 * r + 1] = zip<1>(block[r], block[r + lanes / 2], all);
-                }
-                std::copy(zipped, zipped + lanes, block);
-            }
-            vec *target = to[j * lanes] + i;
-            for (int r = 0; r < lanes; r++) target[r * to_width] = block[r];
-        }
-}
-
-// What compiled.py passes: a linear layer and what follows it; null where there is none.
-struct Block {
+// What compiled.py passes: a linear layer and what follows it, as in nets.py. A tensor that a layer
+// lacks is a null pointer; without gamma there is no norm. The last four numbers are 0 for a batch
+// norm over all rows whose output is not added to its input.
+struct LayerView {
     int64_t fan_in, fan_out, tanh, unbiased, running_std;
     double eps, momentum;
     real *weight, *bias, *gamma, *beta, *running_mean, *running_var;
+    int64_t groups, uncentred, ghost_size, residual;
+};
+
+// Numbers that training moves. Adam keeps two more for each: running means of the gradient and of
+// its square.
+struct Parameter {
+    Matrix value, mean, square;
+    Parameter(int64_t rows, int64_t columns, bool adam)
+        : value(rows, columns), mean(adam ? rows : 0, columns), square(adam ? rows : 0, columns) {}
+    vec *operator[](int64_t row) { return value[row]; }
+};
+
+struct PlainDescent {
+    real lr;
+    void operator()(Parameter &, vec &value, vec gradient) const { value -= lr * gradient; }
+};
+
+// Kingma & Ba 2015, in the form and with the settings of torch.optim.Adam. compiled.py divides the
+// learning rate by 1 - 0.9^t, and the correction is the root of 1 - 0.999^t.
+struct Adam {
+    real step_size, correction;
+    void operator()(Parameter &parameter, vec &value, vec gradient) const {
+        const int64_t place = &value - parameter[0];
+        vec &mean = parameter.mean[0][place], &square = parameter.square[0][place];
+        mean += real(1 - 0.9) * (gradient - mean);
+        square = real(0.999) * square + real(1 - 0.999) * gradient * gradient;
+        value -= step_size * mean / (square_root(square) / correction + real(1e-8));
+    }
 };
 
 struct Layer {
-    const Block block;
-    const int64_t rows;
-    Matrix x, weight, transposed, z, x_hat, dz;
-    Matrix bias, gamma, beta, running_mean, running_var, inverse_std;  // one row each
+    const LayerView view;
+    const int64_t rows, group;  // a norm takes its moments over so many rows, or features of a row
+    Parameter weight, bias, gamma, beta;  // one row each, but for the weight
+    Matrix running_mean, running_var;     // one row each
+    Matrix x, transposed, z, x_hat, dz;
+    Matrix inverse_std;         // one row for each group
+    Matrix z_t, x_hat_t, dz_t;  // with groups of features: the same, transposed
+    Matrix branch, direct;      // if residual: the output before the sum, and its gradient
 
-    Layer(const Block &block, int64_t rows)
-        : block(block), rows(rows), x(rows, block.fan_in), weight(block.fan_in, block.fan_out),
-          transposed(block.fan_out, block.fan_in), z(rows, block.fan_out),
-          x_hat(rows, block.fan_out), dz(rows, block.fan_out), bias(1, block.fan_out),
-          gamma(1, block.fan_out), beta(1, block.fan_out), running_mean(1, block.fan_out),
-          running_var(1, block.fan_out), inverse_std(1, block.fan_out) {
-        each_row([](real *ours, real *theirs, int64_t n) { std::copy_n(theirs, n, ours); });
+    Layer(const LayerView &view, int64_t rows, bool adam)
+        : view(view), rows(rows),
+          group(view.groups ? view.fan_out / view.groups : view.ghost_size ? view.ghost_size : rows),
+          weight(view.fan_in, view.fan_out, adam), bias(1, view.fan_out, adam),
+          gamma(1, view.fan_out, adam), beta(1, view.fan_out, adam),
+          running_mean(1, view.fan_out), running_var(1, view.fan_out), x(rows, view.fan_in),
+          transposed(view.fan_out, view.fan_in), z(rows, view.fan_out), x_hat(rows, view.fan_out),
+          dz(rows, view.fan_out),
+          inverse_std(view.groups ? view.groups : rows / group, view.groups ? rows : view.fan_out),
+          z_t(if_groups()), x_hat_t(if_groups()), dz_t(if_groups()), branch(if_residual()),
+          direct(if_residual()) {}
+
+    Matrix if_groups() const { return view.groups ? Matrix(view.fan_out, rows) : Matrix(0, 0); }
+    Matrix if_residual() const { return view.residual ? Matrix(rows, view.fan_out) : Matrix(0, 0); }
+
+    // Every parameter that there is, and where its rows come from.
+    template <class Visit> void each_parameter(Visit visit) {
+        visit(weight, view.weight, view.fan_in, view.fan_out);
+        if (view.bias) visit(bias, view.bias, 1, view.fan_out);
+        if (view.gamma) visit(gamma, view.gamma, 1, view.fan_out);
+        if (view.beta) visit(beta, view.beta, 1, view.fan_out);
     }
 
-    void write_back() {
-        each_row([](real *ours, real *theirs, int64_t n) { std::copy_n(ours, n, theirs); });
-    }
-
-    template <class Copy> void each_row(Copy copy) {
-        const int64_t n = block.fan_out;
-        for (int64_t i = 0; i < block.fan_in; i++) copy(weight.numbers(i), block.weight + i * n, n);
-        if (block.bias) copy(bias.numbers(), block.bias, n);
-        if (!block.gamma) return;
-        copy(gamma.numbers(), block.gamma, n);
-        copy(beta.numbers(), block.beta, n);
-        copy(running_mean.numbers(), block.running_mean, n);
-        copy(running_var.numbers(), block.running_var, n);
+    template <class Copy> void each_statistic(Copy copy) {
+        if (!view.running_mean) return;
+        copy(running_mean, view.running_mean, 1, view.fan_out);
+        copy(running_var, view.running_var, 1, view.fan_out);
     }
 
     void forward(Matrix &out) {
-        product(x.numbers(), x.stride(), 1, weight, block.fan_in, z, assign);
+        product(x.numbers(), x.stride(), 1, weight.value, view.fan_in, z, assign);
+        if (view.groups) normalise_features();
+        Matrix &end = view.residual ? branch : out;
         for (int64_t j = 0; j < z.width; j++) {
-            if (block.gamma) normalise(j);
-            Matrix &from = block.gamma ? x_hat : z;
-            const vec scale = block.gamma ? gamma[0][j] : vec{} + 1;
-            const vec shift = block.gamma ? beta[0][j] : bias[0][j];
+            if (view.gamma && !view.groups) normalise_batch(j);
+            Matrix &from = view.gamma ? x_hat : z;
+            const vec scale = view.gamma ? gamma[0][j] : vec{} + 1;
+            const vec shift = view.gamma ? beta[0][j] : bias[0][j];
             for (int64_t i = 0; i < rows; i++) {
                 const vec sum = from[i][j] * scale + shift;
-                out[i][j] = block.tanh ? hyperbolic_tangent(sum) : sum;
+                end[i][j] = view.tanh ? hyperbolic_tangent(sum) : sum;
             }
-        }
-    }
-
-    // A bias moves the mean with every row, so that only the running mean notices it.
-    void normalise(int64_t j) {
-        vec mean{}, squares{};
-        for (int64_t i = 0; i < rows; i++) mean += z[i][j];
-        mean /= real(rows);
-        for (int64_t i = 0; i < rows; i++) {
-            const vec centred = z[i][j] - mean;
-            squares += centred * centred;
-        }
-        const vec unbiased = squares / real(rows - 1);
-        const vec var = block.unbiased ? unbiased : squares / real(rows);
-        const vec inverse = inverse_std[0][j] = 1 / square_root(var + real(block.eps));
-        for (int64_t i = 0; i < rows; i++) x_hat[i][j] = (z[i][j] - mean) * inverse;
-
-        const real m = block.momentum, keep = 1 - block.momentum;
-        running_mean[0][j] = running_mean[0][j] * keep + (mean + bias[0][j]) * m;
-        vec &running = running_var[0][j];
-        if (block.running_std) {
-            const vec moved = square_root(running) * keep + square_root(unbiased) * m;
-            running = moved * moved;
-        } else {
-            running = running * keep + unbiased * m;
+            if (view.residual)
+                for (int64_t i = 0; i < rows; i++) out[i][j] = x[i][j] + branch[i][j];
         }
     }
 
     // From the gradient of the output, which it finds in dz, to that of the input; then updates.
-    void backward(const Matrix &out, Matrix &dx, real lr) {
+    template <class Rule> void backward(const Matrix &out, Matrix &dx, const Rule &update) {
+        if (view.residual) direct = dz;
+        const Matrix &end = view.residual ? branch : out;
         for (int64_t j = 0; j < dz.width; j++) {
-            if (block.tanh)
-                for (int64_t i = 0; i < rows; i++) dz[i][j] *= 1 - out[i][j] * out[i][j];
-            if (block.gamma) denormalise(j, lr);
+            if (view.tanh)
+                for (int64_t i = 0; i < rows; i++) dz[i][j] *= 1 - end[i][j] * end[i][j];
+            if (view.gamma && !view.groups) denormalise_batch(j, update);
+        }
+        if (view.groups) denormalise_features(update);
+        for (int64_t j = 0; j < dz.width; j++) {
             vec dbias{};
             for (int64_t i = 0; i < rows; i++) dbias += dz[i][j];
-            if (block.bias) bias[0][j] -= lr * dbias;
+            if (view.bias) update(bias, bias[0][j], dbias);
         }
-        transpose(weight, transposed);
-        product(dz.numbers(), dz.stride(), 1, transposed, block.fan_out, dx, assign);
-        product(x.numbers(), 1, x.stride(), dz, rows, weight,
-                [lr](vec &weight, vec dweight) { weight -= lr * dweight; });
+        transpose(weight.value, transposed);
+        product(dz.numbers(), dz.stride(), 1, transposed, view.fan_out, dx, assign);
+        if (view.residual)
+            for (int64_t i = 0; i < rows; i++)
+                for (int64_t j = 0; j < dx.width; j++) dx[i][j] += direct[i][j];
+        product(x.numbers(), 1, x.stride(), dz, rows, weight.value,
+                [&](vec &value, vec dweight) { update(weight, value, dweight); });
     }
 
-    void denormalise(int64_t j, real lr) {
-        vec dgamma{}, dbeta{};
-        for (int64_t i = 0; i < rows; i++) {
-            dgamma += dz[i][j] * x_hat[i][j];
-            dbeta += dz[i][j];
+    // The moments of a column of vectors, from `first` on.
+    struct Moments {
+        vec mean, squares;
+    };
+    Moments normalise(const Matrix &from, Matrix &to, int64_t j, int64_t first, vec &inverse) {
+        vec mean{}, squares{};
+        if (!view.uncentred) {
+            for (int64_t i = first; i < first + group; i++) mean += from[i][j];
+            mean /= real(group);
         }
-        vec scale = gamma[0][j] * inverse_std[0][j];
-        vec mean = dbeta / real(rows), slope = dgamma / real(rows - block.unbiased);
+        for (int64_t i = first; i < first + group; i++) {
+            const vec centred = from[i][j] - mean;
+            squares += centred * centred;
+        }
+        const vec var = squares / real(group - view.unbiased);
+        const vec inverse_std = inverse = 1 / square_root(var + real(view.eps));
+        for (int64_t i = first; i < first + group; i++) to[i][j] = (from[i][j] - mean) * inverse_std;
+        return {mean, squares};
+    }
+
+    // From the gradient of the output of `normalise`, times `scale`, to that of its input. Returns
+    // the sum of the gradient, and of its products with x_hat.
+    struct Sums {
+        vec gradient, product;
+    };
+    Sums denormalise(Matrix &d, const Matrix &x_hat, int64_t j, int64_t first, vec scale) {
+        vec gradient{}, product{};
+        for (int64_t i = first; i < first + group; i++) {
+            product += d[i][j] * x_hat[i][j];
+            gradient += d[i][j];
+        }
+        const vec mean = view.uncentred ? vec{} : gradient / real(group);
+        const vec slope = product / real(group - view.unbiased);
+        for (int64_t i = first; i < first + group; i++)
+            d[i][j] = scale * (d[i][j] - mean - x_hat[i][j] * slope);
+        return {gradient, product};
+    }
+
+    // A bias moves the mean with every row, so that only the running mean notices it.
+    void normalise_batch(int64_t j) {
+        for (int64_t g = 0; g * group < rows; g++) {
+            const Moments moments = normalise(z, x_hat, j, g * group, inverse_std[g][j]);
+            const vec unbiased = moments.squares / real(group - 1);
+            const real m = view.momentum, keep = 1 - view.momentum;
+            running_mean[0][j] = running_mean[0][j] * keep + (moments.mean + bias[0][j]) * m;
+            vec &running = running_var[0][j];
+            if (view.running_std) {
+                const vec moved = square_root(running) * keep + square_root(unbiased) * m;
+                running = moved * moved;
+            } else {
+                running = running * keep + unbiased * m;
+            }
+        }
+    }
+
+    template <class Rule> void denormalise_batch(int64_t j, const Rule &update) {
+        vec dgamma{}, dbeta{};
+        for (int64_t g = 0; g * group < rows; g++) {
+            const vec scale = gamma[0][j] * inverse_std[g][j];
+            const Sums sums = denormalise(dz, x_hat, j, g * group, scale);
+            dgamma += sums.product;
+            dbeta += sums.gradient;
+        }
+        update(gamma, gamma[0][j], dgamma);
+        update(beta, beta[0][j], dbeta);
+    }
+
+    // Group norm is a ghost batch norm of the transposed matrix: its columns are the examples.
+    void normalise_features() {
         for (int64_t i = 0; i < rows; i++)
-            dz[i][j] = scale * (dz[i][j] - mean - x_hat[i][j] * slope);
-        gamma[0][j] -= lr * dgamma;
-        beta[0][j] -= lr * dbeta;
+            for (int64_t j = 0; j < z.width; j++) z[i][j] += bias[0][j];
+        transpose(z, z_t);
+        for (int64_t j = 0; j < z_t.width; j++)
+            for (int64_t g = 0; g < view.groups; g++)
+                normalise(z_t, x_hat_t, j, g * group, inverse_std[g][j]);
+        transpose(x_hat_t, x_hat);
+    }
+
+    template <class Rule> void denormalise_features(const Rule &update) {
+        for (int64_t j = 0; j < dz.width; j++) {
+            vec dgamma{}, dbeta{};
+            for (int64_t i = 0; i < rows; i++) {
+                dgamma += dz[i][j] * x_hat[i][j];
+                dbeta += dz[i][j];
+                dz[i][j] *= gamma[0][j];
+            }
+            update(gamma, gamma[0][j], dgamma);
+            if (view.beta) update(beta, beta[0][j], dbeta);
+        }
+        transpose(dz, dz_t);
+        for (int64_t j = 0; j < dz_t.width; j++)
+            for (int64_t g = 0; g < view.groups; g++)
+                denormalise(dz_t, x_hat_t, j, g * group, inverse_std[g][j]);
+        transpose(dz_t, dz);
     }
 };
-
-template <class Join> inline real over_lanes(vec x, Join join) {
-    for (int n = lanes / 2; n > 0; n /= 2)
-        for (int lane = 0; lane < n; lane++) x[lane] = join(x[lane], x[lane + n]);
-    return x[0];
-}
 
 // Return the mean cross-entropy; the logits become its gradient with respect to them.
 real cross_entropy(Matrix &logits, int64_t rows, integer classes, const int64_t *y) {
@@ -294,17 +245,44 @@ real cross_entropy(Matrix &logits, int64_t rows, integer classes, const int64_t 
     return loss / rows;
 }
 
-// Train in place, step after step on the next `batch_size` examples, and return the number of
-// updates: fewer than `steps` where a loss is not finite, the last one written to `losses`.
-extern "C" int64_t train(const Block *blocks, int64_t n_blocks, real *embedding, int64_t vocab_size,
-                         int64_t n_embd, int64_t block_size, int64_t batch_size, int64_t steps,
-                         const int64_t *x, const int64_t *y, const double *lr, real *losses) {
+constexpr auto take = [](Matrix &ours, real *theirs, int64_t rows, int64_t n) {
+    for (int64_t i = 0; i < rows; i++) std::copy_n(theirs + i * n, n, ours.numbers(i));
+};
+constexpr auto give = [](Matrix &ours, real *theirs, int64_t rows, int64_t n) {
+    for (int64_t i = 0; i < rows; i++) std::copy_n(ours.numbers(i), n, theirs + i * n);
+};
+
+// `moments` holds what Adam keeps, parameter after parameter, the embedding first; null without
+// Adam. `rule_of` returns how the parameters move in a step.
+template <class RuleOf>
+int64_t train_by(const LayerView *views, int64_t n_layers, real *embedding, int64_t vocab_size,
+                 int64_t n_embd, int64_t block_size, int64_t batch_size, int64_t steps,
+                 const int64_t *x, const int64_t *y, real *losses, real *moments, RuleOf rule_of) {
+    const bool adam = moments != nullptr;
     std::vector<Layer> layers;
-    for (int64_t l = 0; l < n_blocks; l++) layers.emplace_back(blocks[l], batch_size);
-    const int64_t vocab = blocks[n_blocks - 1].fan_out;
+    for (int64_t l = 0; l < n_layers; l++) layers.emplace_back(views[l], batch_size, adam);
+    Parameter table(1, vocab_size * n_embd, adam);
+    const auto copy_all = [&](auto copy) {
+        real *moment = moments;
+        const auto visit = [&](Parameter &parameter, real *theirs, int64_t rows, int64_t n) {
+            copy(parameter.value, theirs, rows, n);
+            if (!adam) return;
+            for (Matrix *kept : {&parameter.mean, &parameter.square}) {
+                copy(*kept, moment, rows, n);
+                moment += rows * n;
+            }
+        };
+        visit(table, embedding, 1, vocab_size * n_embd);
+        for (Layer &layer : layers) {
+            layer.each_parameter(visit);
+            layer.each_statistic(copy);
+        }
+    };
+    copy_all(take);
+    const int64_t vocab = views[n_layers - 1].fan_out;
     Matrix logits(batch_size, vocab), dinput(batch_size, block_size * n_embd);
-    std::vector<real> dembedding(vocab_size * n_embd);
-    const auto output = [&](int64_t l) -> Matrix & { return l + 1 < n_blocks ? layers[l + 1].x : logits; };
+    Matrix dtable(1, vocab_size * n_embd);
+    const auto output = [&](int64_t l) -> Matrix & { return l + 1 < n_layers ? layers[l + 1].x : logits; };
 
     int64_t step = 0;
     for (; step < steps; step++, x += batch_size * block_size, y += batch_size) {
@@ -314,21 +292,44 @@ extern "C" int64_t train(const Block *blocks, int64_t n_blocks, real *embedding,
                     visit(matrix.numbers(i) + t * n_embd, x[i * block_size + t] * n_embd);
         };
         each_character(layers[0].x, [&](real *numbers, int64_t row) {
-            std::copy_n(&embedding[row], n_embd, numbers);
+            std::copy_n(table.value.numbers() + row, n_embd, numbers);
         });
-        for (int64_t l = 0; l < n_blocks; l++) layers[l].forward(output(l));
+        for (int64_t l = 0; l < n_layers; l++) layers[l].forward(output(l));
         layers.back().dz = logits;
         losses[step] = cross_entropy(layers.back().dz, batch_size, vocab, y);
         if (!std::isfinite(losses[step])) break;
 
-        for (int64_t l = n_blocks - 1; l >= 0; l--)
-            layers[l].backward(output(l), l ? layers[l - 1].dz : dinput, lr[step]);
-        std::fill(dembedding.begin(), dembedding.end(), 0);
+        const auto update = rule_of(step);
+        for (int64_t l = n_layers - 1; l >= 0; l--)
+            layers[l].backward(output(l), l ? layers[l - 1].dz : dinput, update);
+        std::fill(dtable.data.begin(), dtable.data.end(), vec{});
         each_character(dinput, [&](const real *numbers, int64_t row) {
-            for (int64_t e = 0; e < n_embd; e++) dembedding[row + e] += numbers[e];
+            real *sum = dtable.numbers() + row;
+            for (int64_t e = 0; e < n_embd; e++) sum[e] += numbers[e];
         });
-        for (size_t k = 0; k < dembedding.size(); k++) embedding[k] -= real(lr[step]) * dembedding[k];
+        for (int64_t j = 0; j < dtable.width; j++) update(table, table[0][j], dtable[0][j]);
     }
-    for (Layer &layer : layers) layer.write_back();
+    copy_all(give);
     return step;
+}
+
+// Train in place, step after step on the next `batch_size` examples, and return the number of
+// updates: fewer than `steps` where a loss is not finite, the last one written to `losses`.
+extern "C" int64_t train(const LayerView *views, int64_t n_layers, real *embedding, int64_t vocab_size,
+                         int64_t n_embd, int64_t block_size, int64_t batch_size, int64_t steps,
+                         const int64_t *x, const int64_t *y, const double *lr, real *losses) {
+    return train_by(views, n_layers, embedding, vocab_size, n_embd, block_size, batch_size, steps, x,
+                    y, losses, nullptr, [&](int64_t step) { return PlainDescent{real(lr[step])}; });
+}
+
+// The same by Adam.
+extern "C" int64_t train_adam(const LayerView *views, int64_t n_layers, real *embedding,
+                              int64_t vocab_size, int64_t n_embd, int64_t block_size,
+                              int64_t batch_size, int64_t steps, const int64_t *x, const int64_t *y,
+                              const double *step_sizes, real *losses, const double *corrections,
+                              real *moments) {
+    return train_by(views, n_layers, embedding, vocab_size, n_embd, block_size, batch_size, steps, x,
+                    y, losses, moments, [&](int64_t step) {
+                        return Adam{real(step_sizes[step]), real(corrections[step])};
+                    });
 }

@@ -25,7 +25,7 @@ from makemore3.sampling import SAMPLING_SEED
 
 COMPILER = "ziglang==0.17.1"
 """A package with Clang, and the C++ library for WebAssembly; one version repeats its bytes."""
-SOURCES = ("compiled.cpp", "wasm.cpp")
+SOURCES = ("vectors.hpp", "matrices.hpp", "compiled.cpp", "wasm.cpp")
 EXPORTS = ("reserve", "reserve_blocks", "block", "run")
 FLAGS = (
     *("-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128"),

@@ -19,7 +19,7 @@ from makemore3.lab.cluster import call_on_cluster
 from makemore3.lab.records import Header, Record, Result, open_record
 from makemore3.lab.variants import Variant
 from makemore3.models import AS_WRITTEN, LECTURE_SEED, mlp
-from makemore3.training import History, split_loss
+from makemore3.training import History, TrainConfig, split_loss
 
 
 def seeds(count: int) -> list[int]:
@@ -178,8 +178,16 @@ def _header(variants: Sequence[Variant], dataset: Dataset, method: Method) -> He
         },
         versions=_versions(method),
         splits=list(splits),
-        variants={v.name: {"net": v.net.to_json(), **asdict(v.config)} for v in variants},
+        variants={v.name: {"net": v.net.to_json(), **_settings(v.config)} for v in variants},
     )
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings of training; records from before there was a choice name no optimizer."""
+    settings = asdict(config)
+    if settings["optimizer"] == "sgd":
+        del settings["optimizer"]
+    return settings
 
 
 def _versions(method: Method) -> dict[str, str]:
