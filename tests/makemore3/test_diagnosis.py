@@ -441,6 +441,14 @@ def test_the_loss_is_read_at_every_sample_of_a_long_run(batch: Batch) -> None:
     assert report.loss.values[-1] < report.loss.values[0]
 
 
+def test_constant_weights_are_found_whatever_their_value(batch: Batch) -> None:
+    model = net()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.fill_(0.1)
+    assert "constant weights" in rules(check(model, batch, F.cross_entropy), "problem")
+
+
 def test_samples_are_thinned_out(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitoring, "MOST_SAMPLES", 8)
     report = train(net(), batch, steps=50, every=1)

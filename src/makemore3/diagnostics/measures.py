@@ -9,6 +9,9 @@ from makemore3.diagnostics.facts import Facts
 Measured = tuple[str, float]
 """A layer or weight, empty for the whole network, and a number."""
 
+CONSTANT = 1e-6
+"""Standard deviation below which entries are the same, up to rounding."""
+
 
 def first_loss(facts: Facts) -> Iterator[Measured]:
     """First loss, as a multiple of the loss of a uniform guess."""
@@ -106,7 +109,7 @@ def frozen(facts: Facts) -> Iterator[Measured]:
 def constant_weights(facts: Facts) -> Iterator[Measured]:
     """Share of the weights whose entries are all the same."""
     if facts.from_start and (trained := [weight for weight in facts.weights if weight.trained]):
-        same = [weight.name for weight in trained if weight.std[0] == 0]
+        same = [weight.name for weight in trained if weight.std[0] < CONSTANT]
         if same:
             yield ", ".join(same), len(same) / len(trained)
 

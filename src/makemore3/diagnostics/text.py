@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from makemore3.diagnostics.facts import Facts, Finding, LayerFacts, WeightFacts
 
-WIDTH = 46
+WIDTH = 44
 """Columns: they fit a phone, half a terminal, and the log of a CI."""
 ROWS = 24
 """Rows of a table; of a longer one the middle is left out."""
@@ -16,11 +16,11 @@ def text(facts: Facts, findings: Sequence[Finding]) -> str:
     """Return the table of layers, that of weights, and the findings with advice and source."""
     lines = [*head(facts, findings), ""]
     if layers := facts.chained():
-        lines += [f"{'layer':20}{'std':>7}{'flat':>6}{'dead':>5}{'grad':>8}"]
+        lines += [f"{'layer':18}{'std':>7}{'flat':>6}{'dead':>5}{'grad':>8}"]
         lines += _shortened([_layer(layer) for layer in layers])
         lines += [""]
     if facts.training and facts.weights:
-        lines += [f"{'weight':22}{'std':>8}{'grad':>8}{'update':>8}"]
+        lines += [f"{'weight':20}{'std':>8}{'grad':>8}{'update':>8}"]
         lines += _shortened([_weight(weight) for weight in facts.weights])
         lines += [""]
     for finding in findings:
@@ -51,15 +51,15 @@ def _layer(layer: LayerFacts) -> str:
     flat = layer.flat[-1]
     shown = "-" if math.isnan(flat) else f"{flat:.0%}"
     dead = "-" if layer.dead is None else f"{layer.dead}"
-    name = short(f"{layer.name} {layer.type}", 20)
-    return f"{name:20}{number(layer.std[-1]):>7}{shown:>6}{dead:>5}{number(layer.grad_std[-1]):>8}"
+    name = short(f"{layer.name} {layer.type}", 18)
+    return f"{name:18}{number(layer.std[-1]):>7}{shown:>6}{dead:>5}{number(layer.grad_std[-1]):>8}"
 
 
 def _weight(weight: WeightFacts) -> str:
     update = weight.update[-1]
     shown = "-" if math.isnan(update) else f"{update:.1f}"
     grad = number(weight.grad_std[-1])
-    return f"{short(weight.name, 22):22}{number(weight.std[-1]):>8}{grad:>8}{shown:>8}"
+    return f"{short(weight.name, 20):20}{number(weight.std[-1]):>8}{grad:>8}{shown:>8}"
 
 
 def _finding(finding: Finding) -> Iterator[str]:
