@@ -220,6 +220,10 @@ def hook_for_gradients(run: Run) -> None:
 
 
 def hook_of_a_weight(run: Run) -> None:
+    run.model.get_submodule("output").get_parameter("weight").register_hook(lambda _: None)
+
+
+def hook_after_a_weights_gradient(run: Run) -> None:
     weight = run.model.get_submodule("output").get_parameter("weight")
     weight.register_post_accumulate_grad_hook(lambda _: None)
 
@@ -244,6 +248,7 @@ def buffer_that_is_not_written_down(run: Run) -> None:
         hook,
         hook_for_gradients,
         hook_of_a_weight,
+        hook_after_a_weights_gradient,
         method_of_one_layer,
         attribute_that_is_no_plain_value,
         buffer_that_is_not_written_down,
