@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection
 from matplotlib.colors import same_color, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -34,6 +35,7 @@ from makemore3.figures import (
     plot_gradient_path,
     plot_histogram,
     plot_histograms,
+    plot_intervals,
     plot_lookup,
     plot_loss,
     plot_loss_against_scale,
@@ -509,6 +511,29 @@ def test_a_sweep_has_a_dot_for_each_run_and_a_line_through_the_means():
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate", "loss (nats)")
     assert tick_texts(ax.xaxis) == ["0.1", "1"]
+
+
+def test_intervals_stand_around_their_differences_beside_a_line_at_zero():
+    intervals = {"dev": {3.0: (-3.0, -2.0, -1.0), 1.0: (0.0, 1.0, 2.0)}}
+    ax = plot_intervals(intervals, xlabel="depth", ylabel="difference (nats)")
+    line, zero = ax.lines
+    assert [values.tolist() for values in points(line)] == [[1, 3], [1, -2]]
+    assert set(zero.get_ydata()) == {0}
+    (bars,) = ax.collections
+    assert isinstance(bars, LineCollection)
+    ends = [[tuple(end) for end in np.asarray(bar)] for bar in bars.get_segments()]
+    assert ends == [[(1, 0), (1, 2)], [(3, -3), (3, -1)]]
+    assert (ax.get_xscale(), ax.get_ylabel()) == ("log", "difference (nats)")
+    assert tick_texts(ax.xaxis) == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "interval"),
+    [(0.0, (0.0, 1.0, 2.0)), (1.0, (2.0, 1.0, 3.0)), (1.0, (0.0, 1.0, math.inf))],
+)
+def test_intervals_that_cannot_be_drawn_are_refused(setting, interval):
+    with pytest.raises(ValueError, match="plot_intervals expects a positive setting"):
+        plot_intervals({"dev": {setting: interval}}, xlabel="depth", ylabel="loss")
 
 
 def test_a_legend_of_long_names_stays_within_the_figure():

@@ -27,7 +27,12 @@ from makemore3.figures.inside import (
     plot_saturation_maps,
     plot_update_ratios,
 )
-from makemore3.figures.losses import plot_loss, plot_loss_against_scale, plot_sweep
+from makemore3.figures.losses import (
+    plot_intervals,
+    plot_loss,
+    plot_loss_against_scale,
+    plot_sweep,
+)
 from makemore3.figures.report import plot_report
 from makemore3.figures.speed import plot_roofline
 
@@ -40,6 +45,7 @@ __all__ = [
     "plot_gradient_path",
     "plot_histogram",
     "plot_histograms",
+    "plot_intervals",
     "plot_lookup",
     "plot_loss",
     "plot_loss_against_scale",

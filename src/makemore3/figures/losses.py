@@ -1,9 +1,10 @@
 """Losses over steps and over settings."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
@@ -158,11 +159,8 @@ def plot_sweep(
             ax.plot(*zip(*dots, strict=True), color=line["color"], ls="", marker="o", ms=3)
         means = {setting: sum(values) / len(values) for setting, values in results.items()}
         ax.plot(*zip(*sorted(means.items()), strict=True), **line, label=name)
-    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
-    settings = sorted({setting for results in runs.values() for setting in results})
-    ax.xaxis.set_major_locator(FixedLocator(settings[:: 1 + len(settings) // 8]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(round(value, 3))))
-    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    _label_settings(ax, {setting for results in runs.values() for setting in results})
     if logarithmic:
         ax.set_yscale("log")
         label_logarithmic(ax.yaxis)
@@ -170,3 +168,54 @@ def plot_sweep(
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     name_lines(ax)
     return ax
+
+
+def plot_intervals(
+    intervals: Mapping[str, Mapping[float, tuple[float, float, float]]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw differences over a setting that was varied, each with its interval, and a line at 0.
+
+    Args:
+        intervals: By the name of the line, and then by the value of the setting: the lower end of
+            the interval, the difference, and the upper end. The settings are positive, and are
+            drawn on a logarithmic axis.
+        xlabel: The setting, with its unit if it has one.
+        ylabel: The difference, with its unit if it has one.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If a setting is not positive, or a difference lies outside its interval.
+    """
+    for name, results in intervals.items():
+        for setting, (low, middle, high) in results.items():
+            if not 0 < setting < math.inf or not -math.inf < low <= middle <= high < math.inf:
+                raise ValueError(
+                    "plot_intervals expects a positive setting and a finite difference between "
+                    f"the ends of its interval, got {name!r} with {low}, {middle}, {high} at "
+                    f"{setting}"
+                )
+    ax = ax or new_figure().subplots()
+    for (name, results), line in zip(intervals.items(), line_styles(intervals), strict=True):
+        settings = sorted(results)
+        low, middle, high = zip(*(results[setting] for setting in settings), strict=True)
+        ax.plot(settings, middle, **line, marker="o", ms=3, label=name)
+        ax.vlines(settings, low, high, color=line["color"])
+    ax.axhline(0, color=rcParams["text.color"], linestyle=":")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    _label_settings(ax, {setting for results in intervals.values() for setting in results})
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    name_lines(ax)
+    return ax
+
+
+def _label_settings(ax: Axes, settings: Iterable[float]) -> None:
+    """Draw the settings of a sweep on a logarithmic axis, with a tick at each or at every nth."""
+    ax.set_xscale("log")
+    ticks = sorted(settings)
+    ax.xaxis.set_major_locator(FixedLocator(ticks[:: 1 + len(ticks) // 8]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(round(value, 3))))
+    ax.xaxis.set_minor_locator(NullLocator())
