@@ -158,24 +158,24 @@ void transpose(const Matrix &from, Matrix &to) {
 }
 
 // What compiled.py passes: a linear layer and what follows it; null where there is none.
-struct Block {
+struct LayerView {
     int64_t fan_in, fan_out, tanh, unbiased, running_std;
     double eps, momentum;
     real *weight, *bias, *gamma, *beta, *running_mean, *running_var;
 };
 
 struct Layer {
-    const Block block;
+    const LayerView view;
     const int64_t rows;
     Matrix x, weight, transposed, z, x_hat, dz;
     Matrix bias, gamma, beta, running_mean, running_var, inverse_std;  // one row each
 
-    Layer(const Block &block, int64_t rows)
-        : block(block), rows(rows), x(rows, block.fan_in), weight(block.fan_in, block.fan_out),
-          transposed(block.fan_out, block.fan_in), z(rows, block.fan_out),
-          x_hat(rows, block.fan_out), dz(rows, block.fan_out), bias(1, block.fan_out),
-          gamma(1, block.fan_out), beta(1, block.fan_out), running_mean(1, block.fan_out),
-          running_var(1, block.fan_out), inverse_std(1, block.fan_out) {
+    Layer(const LayerView &view, int64_t rows)
+        : view(view), rows(rows), x(rows, view.fan_in), weight(view.fan_in, view.fan_out),
+          transposed(view.fan_out, view.fan_in), z(rows, view.fan_out),
+          x_hat(rows, view.fan_out), dz(rows, view.fan_out), bias(1, view.fan_out),
+          gamma(1, view.fan_out), beta(1, view.fan_out), running_mean(1, view.fan_out),
+          running_var(1, view.fan_out), inverse_std(1, view.fan_out) {
         each_row([](real *ours, real *theirs, int64_t n) { std::copy_n(theirs, n, ours); });
     }
 
@@ -184,26 +184,26 @@ struct Layer {
     }
 
     template <class Copy> void each_row(Copy copy) {
-        const int64_t n = block.fan_out;
-        for (int64_t i = 0; i < block.fan_in; i++) copy(weight.numbers(i), block.weight + i * n, n);
-        if (block.bias) copy(bias.numbers(), block.bias, n);
-        if (!block.gamma) return;
-        copy(gamma.numbers(), block.gamma, n);
-        copy(beta.numbers(), block.beta, n);
-        copy(running_mean.numbers(), block.running_mean, n);
-        copy(running_var.numbers(), block.running_var, n);
+        const int64_t n = view.fan_out;
+        for (int64_t i = 0; i < view.fan_in; i++) copy(weight.numbers(i), view.weight + i * n, n);
+        if (view.bias) copy(bias.numbers(), view.bias, n);
+        if (!view.gamma) return;
+        copy(gamma.numbers(), view.gamma, n);
+        copy(beta.numbers(), view.beta, n);
+        copy(running_mean.numbers(), view.running_mean, n);
+        copy(running_var.numbers(), view.running_var, n);
     }
 
     void forward(Matrix &out) {
-        product(x.numbers(), x.stride(), 1, weight, block.fan_in, z, assign);
+        product(x.numbers(), x.stride(), 1, weight, view.fan_in, z, assign);
         for (int64_t j = 0; j < z.width; j++) {
-            if (block.gamma) normalise(j);
-            Matrix &from = block.gamma ? x_hat : z;
-            const vec scale = block.gamma ? gamma[0][j] : vec{} + 1;
-            const vec shift = block.gamma ? beta[0][j] : bias[0][j];
+            if (view.gamma) normalise(j);
+            Matrix &from = view.gamma ? x_hat : z;
+            const vec scale = view.gamma ? gamma[0][j] : vec{} + 1;
+            const vec shift = view.gamma ? beta[0][j] : bias[0][j];
             for (int64_t i = 0; i < rows; i++) {
                 const vec sum = from[i][j] * scale + shift;
-                out[i][j] = block.tanh ? hyperbolic_tangent(sum) : sum;
+                out[i][j] = view.tanh ? hyperbolic_tangent(sum) : sum;
             }
         }
     }
@@ -218,14 +218,14 @@ struct Layer {
             squares += centred * centred;
         }
         const vec unbiased = squares / real(rows - 1);
-        const vec var = block.unbiased ? unbiased : squares / real(rows);
-        const vec inverse = inverse_std[0][j] = 1 / square_root(var + real(block.eps));
+        const vec var = view.unbiased ? unbiased : squares / real(rows);
+        const vec inverse = inverse_std[0][j] = 1 / square_root(var + real(view.eps));
         for (int64_t i = 0; i < rows; i++) x_hat[i][j] = (z[i][j] - mean) * inverse;
 
-        const real m = block.momentum, keep = 1 - block.momentum;
+        const real m = view.momentum, keep = 1 - view.momentum;
         running_mean[0][j] = running_mean[0][j] * keep + (mean + bias[0][j]) * m;
         vec &running = running_var[0][j];
-        if (block.running_std) {
+        if (view.running_std) {
             const vec moved = square_root(running) * keep + square_root(unbiased) * m;
             running = moved * moved;
         } else {
@@ -236,15 +236,15 @@ struct Layer {
     // From the gradient of the output, which it finds in dz, to that of the input; then updates.
     void backward(const Matrix &out, Matrix &dx, real lr) {
         for (int64_t j = 0; j < dz.width; j++) {
-            if (block.tanh)
+            if (view.tanh)
                 for (int64_t i = 0; i < rows; i++) dz[i][j] *= 1 - out[i][j] * out[i][j];
-            if (block.gamma) denormalise(j, lr);
+            if (view.gamma) denormalise(j, lr);
             vec dbias{};
             for (int64_t i = 0; i < rows; i++) dbias += dz[i][j];
-            if (block.bias) bias[0][j] -= lr * dbias;
+            if (view.bias) bias[0][j] -= lr * dbias;
         }
         transpose(weight, transposed);
-        product(dz.numbers(), dz.stride(), 1, transposed, block.fan_out, dx, assign);
+        product(dz.numbers(), dz.stride(), 1, transposed, view.fan_out, dx, assign);
         product(x.numbers(), 1, x.stride(), dz, rows, weight,
                 [lr](vec &weight, vec dweight) { weight -= lr * dweight; });
     }
@@ -256,7 +256,7 @@ struct Layer {
             dbeta += dz[i][j];
         }
         vec scale = gamma[0][j] * inverse_std[0][j];
-        vec mean = dbeta / real(rows), slope = dgamma / real(rows - block.unbiased);
+        vec mean = dbeta / real(rows), slope = dgamma / real(rows - view.unbiased);
         for (int64_t i = 0; i < rows; i++)
             dz[i][j] = scale * (dz[i][j] - mean - x_hat[i][j] * slope);
         gamma[0][j] -= lr * dgamma;
@@ -296,15 +296,15 @@ real cross_entropy(Matrix &logits, int64_t rows, integer classes, const int64_t 
 
 // Train in place, step after step on the next `batch_size` examples, and return the number of
 // updates: fewer than `steps` where a loss is not finite, the last one written to `losses`.
-extern "C" int64_t train(const Block *blocks, int64_t n_blocks, real *embedding, int64_t vocab_size,
+extern "C" int64_t train(const LayerView *views, int64_t n_layers, real *embedding, int64_t vocab_size,
                          int64_t n_embd, int64_t block_size, int64_t batch_size, int64_t steps,
                          const int64_t *x, const int64_t *y, const double *lr, real *losses) {
     std::vector<Layer> layers;
-    for (int64_t l = 0; l < n_blocks; l++) layers.emplace_back(blocks[l], batch_size);
-    const int64_t vocab = blocks[n_blocks - 1].fan_out;
+    for (int64_t l = 0; l < n_layers; l++) layers.emplace_back(views[l], batch_size);
+    const int64_t vocab = views[n_layers - 1].fan_out;
     Matrix logits(batch_size, vocab), dinput(batch_size, block_size * n_embd);
     std::vector<real> dembedding(vocab_size * n_embd);
-    const auto output = [&](int64_t l) -> Matrix & { return l + 1 < n_blocks ? layers[l + 1].x : logits; };
+    const auto output = [&](int64_t l) -> Matrix & { return l + 1 < n_layers ? layers[l + 1].x : logits; };
 
     int64_t step = 0;
     for (; step < steps; step++, x += batch_size * block_size, y += batch_size) {
@@ -316,12 +316,12 @@ extern "C" int64_t train(const Block *blocks, int64_t n_blocks, real *embedding,
         each_character(layers[0].x, [&](real *numbers, int64_t row) {
             std::copy_n(&embedding[row], n_embd, numbers);
         });
-        for (int64_t l = 0; l < n_blocks; l++) layers[l].forward(output(l));
+        for (int64_t l = 0; l < n_layers; l++) layers[l].forward(output(l));
         layers.back().dz = logits;
         losses[step] = cross_entropy(layers.back().dz, batch_size, vocab, y);
         if (!std::isfinite(losses[step])) break;
 
-        for (int64_t l = n_blocks - 1; l >= 0; l--)
+        for (int64_t l = n_layers - 1; l >= 0; l--)
             layers[l].backward(output(l), l ? layers[l - 1].dz : dinput, lr[step]);
         std::fill(dembedding.begin(), dembedding.end(), 0);
         each_character(dinput, [&](const real *numbers, int64_t row) {

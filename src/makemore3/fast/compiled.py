@@ -1,4 +1,4 @@
-"""The fast trainer in C++: `compiled.cpp`, compiled when it is first needed, called with ctypes."""
+"""The fast trainer in C++: `compiled.cpp`, compiled at its first use and called with ctypes."""
 
 import ctypes
 import hashlib
@@ -14,7 +14,7 @@ import pooch
 import torch
 from torch import Tensor
 
-from makemore3.fast.nets import Block, Blocks
+from makemore3.fast.nets import Layer, Net
 from makemore3.files import written_whole
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
@@ -24,11 +24,11 @@ _C_TYPES = {torch.float32: "float", torch.float64: "double"}
 
 
 class CompilerError(RuntimeError):
-    """There is no compiled trainer on this machine; the message says why."""
+    """The compiled trainer cannot be had on this machine; the message says why."""
 
 
-class _Block(ctypes.Structure):
-    """`Block` of `compiled.cpp`; a null pointer stands for what there is not."""
+class _Layer(ctypes.Structure):
+    """`LayerView` of `compiled.cpp`; a tensor that a layer lacks is a null pointer."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("fan_in", "fan_out", "tanh")),
@@ -39,8 +39,8 @@ class _Block(ctypes.Structure):
     ]
 
 
-def train_steps(net: Blocks, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -> int:
-    """Take one step of gradient descent for each minibatch, without Python and without its lock.
+def train_steps(net: Net, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -> int:
+    """Take one step of gradient descent for each minibatch; Python's global lock is free meanwhile.
 
     Args:
         net: The net, changed in place.
@@ -57,32 +57,32 @@ def train_steps(net: Blocks, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -
     """
     steps, batch_size, block_size = x.shape
     assert all(tensor.is_contiguous() for tensor in (x, y, lr, losses))
-    array = (_Block * len(net.blocks))(*map(_c_block, net.blocks))
+    array = (_Layer * len(net.layers))(*map(_c_layer, net.layers))
     sizes = (*net.embedding.shape, block_size, batch_size, steps)
     return library(net.embedding.dtype).train(
         array,
-        len(net.blocks),
+        len(net.layers),
         net.embedding.data_ptr(),
         *sizes,
         *(tensor.data_ptr() for tensor in (x, y, lr, losses)),
     )
 
 
-def _c_block(block: Block) -> _Block:
-    fan_in, fan_out = block.linear.weight.shape
-    made = _Block(fan_in=fan_in, fan_out=fan_out, tanh=block.tanh)
-    if (norm := block.norm) is not None:
+def _c_layer(layer: Layer) -> _Layer:
+    fan_in, fan_out = layer.linear.weight.shape
+    made = _Layer(fan_in=fan_in, fan_out=fan_out, tanh=layer.tanh)
+    if (norm := layer.norm) is not None:
         made.unbiased = norm.convention != "torch"
         made.running_std = norm.convention == "lecture-std"
         made.eps, made.momentum = norm.eps, norm.momentum
-    for name, tensor in block.tensors().items():
+    for name, tensor in layer.tensors().items():
         setattr(made, name, tensor.data_ptr())
     return made
 
 
 @cache
 def library(dtype: torch.dtype) -> ctypes.CDLL:
-    """Return the compiled trainer, from the user's cache if this very compiler made one before.
+    """Return the compiled trainer, from the user's cache if this compiler made it before.
 
     Args:
         dtype: float32 or float64.

@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import cache, partial
 from threading import Event
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -15,21 +16,22 @@ from tqdm import tqdm
 
 from makemore3.data import Split
 from makemore3.fast.compiled import CompilerError, library, train_steps
-from makemore3.fast.nets import Blocks, take_apart
+from makemore3.fast.nets import Net, refuse_shared_memory, take_apart
 from makemore3.fast.stacked import Stack
 from makemore3.training import History, TrainConfig
 
 Method = Literal["compiled", "stacked"]
-"""`"compiled"`: C++, one thread for each core, each with one net at a time. `"stacked"`: plain
-torch, nets of one shape in one program, on the GPU where there is one."""
+"""How nets are trained. `"compiled"`: in C++, with one thread for each core, each thread training
+one net at a time. `"stacked"`: in plain torch, nets of one shape together, on the GPU if there is
+one."""
 
 CHUNK = 1000
-"""Steps between two looks at the progress bar."""
+"""Steps between two updates of the progress bar."""
 
 
 @cache
 def best_method() -> Method:
-    """Return `"compiled"` where a C++ compiler works, otherwise `"stacked"`, and say why."""
+    """Return `"compiled"` if a C++ compiler works; otherwise print why not, return `"stacked"`."""
     try:
         library(torch.float32)
     except CompilerError as error:
@@ -56,25 +58,28 @@ def train_many(
 
     Each model sees the minibatches that `training.train` would draw from its generator, and its
     losses agree with it up to rounding. The order of the float operations is another one, so a
-    run that amplifies rounding, as the lecture's first one does, ends elsewhere.
+    run that amplifies rounding, as the lecture's first one does, ends elsewhere. Afterwards the
+    models are in training mode, as after `train`, but without gradients.
 
     A model that diverges does not stop the others: its history ends with the first loss that is
-    not finite, and its weights are not to be used.
+    not finite, and its weights are of no use.
 
     Args:
         models: Nets of `models.mlp` and `models.deep_mlp`: embedding, flatten, then linear, batch
-            norm and tanh in this order.
+            norm and tanh in this order. They are trained by their tensors, without a call of their
+            modules, so `nets.take_apart` refuses what would not be trained as `train` does it.
         split: The examples that minibatches are drawn from.
         configs: Steps, batch size, learning rate; one for all or one each; the lecture's if None.
-        generators: Source of each model's minibatches.
-        method: None: `"compiled"` where there is a compiler, otherwise `"stacked"`, announced.
+        generators: Source of each model's minibatches, one generator for each.
+        method: How to train; the `best_method` there is if None.
         finished: Called with the number of a model and its history as soon as it is trained, from
             several threads at once.
         progress: Whether to show a bar on stderr. None: for runs of over a second at a terminal.
 
     Raises:
-        ValueError: If there are no examples, a model is of another form, the numbers of models,
-            generators and configs differ, or a batch norm would get less than 2 rows.
+        ValueError: If there are no examples; a model is of another form, or shares memory with
+            another; the numbers of models, generators and configs differ; a generator comes twice;
+            a batch norm would get less than 2 rows; there is no such method; or autocast is on.
         CompilerError: If `method` is `"compiled"` and there is no compiler that works.
     """
     if configs is None or isinstance(configs, TrainConfig):
@@ -86,13 +91,27 @@ def train_many(
         )
     if len(split) == 0:
         raise ValueError("train_many needs at least one example, got an empty split")
+    if method not in (None, *get_args(Method)):
+        raise ValueError(f"train_many knows {' and '.join(get_args(Method))}, got {method!r}")
+    if torch.is_autocast_enabled("cpu"):
+        raise ValueError("train_many computes in the models' own dtype: leave torch.autocast first")
+    if len(set(map(id, generators))) < len(generators):
+        raise ValueError(
+            "train_many needs a generator of its own for each model, got one twice: "
+            "make several with the same seed if the minibatches are to be the same"
+        )
     nets = [take_apart(model) for model in models]
     for net, config in zip(nets, configs, strict=True):
         net.check_fit(split)
-        if config.batch_size < 2 and any(block.norm for block in net.blocks):
+        if config.batch_size < 2 and any(layer.norm for layer in net.layers):
             raise ValueError("a batch norm needs at least 2 rows, got batch_size=1")
+    refuse_shared_memory(
+        {f"models[{i}].{name}": t for i, net in enumerate(nets) for name, t in net.tensors.items()}
+    )
     if method is None:
         method = best_method()
+    for model in models:
+        model.train().zero_grad()
     train_group = _train_compiled if method == "compiled" else _train_stacked
 
     groups: dict[object, list[int]] = {}
@@ -126,6 +145,7 @@ def train_many(
     workers = (os.cpu_count() or 1) if method == "compiled" else 1
     with (
         bar,
+        _threads_restored(),
         ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1)) as pool,
     ):
         try:
@@ -138,7 +158,17 @@ def train_many(
     return [histories[index] for index in range(len(models))]
 
 
-_Run = tuple[Blocks, TrainConfig, torch.Generator]
+@contextmanager
+def _threads_restored() -> Iterator[None]:
+    """Put back how many threads torch gives to a new thread, which workers set for everybody."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+_Run = tuple[Net, TrainConfig, torch.Generator]
 
 
 def _chunks(config: TrainConfig) -> Iterator[tuple[int, Tensor]]:

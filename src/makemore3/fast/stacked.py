@@ -20,17 +20,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from makemore3.fast.nets import Block, Blocks
+from makemore3.fast.nets import Layer, Net
 
 
 class Stack:
-    """Nets of one shape whose tensors lie behind each other, on the GPU if there is one.
+    """Nets of one shape, their tensors stacked along a first axis, on the GPU if there is one.
 
     Args:
-        nets: The nets; `write_back` hands the trained numbers back to them.
+        nets: The nets; `write_back` copies the trained numbers into them.
     """
 
-    def __init__(self, nets: Sequence[Blocks]) -> None:
+    def __init__(self, nets: Sequence[Net]) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._nets = nets
 
@@ -38,11 +38,11 @@ class Stack:
             return torch.stack(list(tensors)).to(self.device)
 
         self._embedding = stacked([net.embedding for net in nets])  # (M, vocab_size, n_embd)
-        self._blocks: list[tuple[Block, dict[str, Tensor]]] = []
-        for block, *others in zip(*(net.blocks for net in nets), strict=True):
-            every = [block.tensors(), *(other.tensors() for other in others)]
+        self._layers: list[tuple[Layer, dict[str, Tensor]]] = []
+        for layer, *others in zip(*(net.layers for net in nets), strict=True):
+            every = [layer.tensors(), *(other.tensors() for other in others)]
             together = {name: stacked([one[name] for one in every]) for name in every[0]}
-            self._blocks.append((block, together))
+            self._layers.append((layer, together))
 
     def step(self, x: Tensor, y: Tensor, lr: Tensor) -> Tensor:
         """Take one step of gradient descent with every net, each on its own minibatch.
@@ -56,15 +56,15 @@ class Stack:
         rows = x + vocab_size * torch.arange(m, device=self.device).view(m, 1, 1)
         a = self._embedding.view(-1, n_embd)[rows].view(m, n, block_size * n_embd)
         passed = []
-        for block, tensors in self._blocks:
+        for layer, tensors in self._layers:
             z = torch.bmm(a, tensors["weight"])  # (M, N, fan_out)
             if "bias" in tensors:
                 z += tensors["bias"][:, None]
             x_hat = inverse_std = None
-            if block.norm is not None:
-                x_hat, inverse_std = _normalise(z, block, tensors)
+            if layer.norm is not None:
+                x_hat, inverse_std = _normalise(z, layer, tensors)
                 z = tensors["gamma"][:, None] * x_hat + tensors["beta"][:, None]
-            out = torch.tanh(z) if block.tanh else z
+            out = torch.tanh(z) if layer.tanh else z
             passed.append((a, x_hat, inverse_std, out))
             a = out
 
@@ -74,17 +74,17 @@ class Stack:
         d.scatter_add_(2, y[..., None], -torch.ones_like(d[..., :1]))
         d /= n
 
-        for (block, tensors), (a, x_hat, inverse_std, out) in zip(
-            reversed(self._blocks), reversed(passed), strict=True
+        for (layer, tensors), (a, x_hat, inverse_std, out) in zip(
+            reversed(self._layers), reversed(passed), strict=True
         ):
             gradients = {}
-            if block.tanh:
+            if layer.tanh:
                 d = d * (1 - out * out)
-            if block.norm is not None:
+            if layer.norm is not None:
                 assert x_hat is not None
                 gradients["beta"] = d.sum(1)
                 gradients["gamma"] = (d * x_hat).sum(1)
-                divisor = n if block.norm.convention == "torch" else n - 1
+                divisor = n if layer.norm.convention == "torch" else n - 1
                 d = (
                     d
                     - gradients["beta"][:, None] / n
@@ -107,21 +107,21 @@ class Stack:
         """Copy the numbers of the stack into the nets."""
         for m, net in enumerate(self._nets):
             net.embedding.copy_(self._embedding[m])
-            for block, (_, together) in zip(net.blocks, self._blocks, strict=True):
-                for name, tensor in block.tensors().items():
+            for layer, (_, together) in zip(net.layers, self._layers, strict=True):
+                for name, tensor in layer.tensors().items():
                     tensor.copy_(together[name][m])
 
 
-def _normalise(x: Tensor, block: Block, tensors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _normalise(x: Tensor, layer: Layer, tensors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Return x hat and 1 / sigma, having moved the running statistics towards the batch's."""
-    assert block.norm is not None
-    convention, momentum = block.norm.convention, block.norm.momentum
+    assert layer.norm is not None
+    convention, momentum = layer.norm.convention, layer.norm.momentum
     mean = x.mean(1, keepdim=True)
     centred = x - mean
     squares = centred.square().sum(1)
     unbiased = squares / (x.shape[1] - 1)
     var = squares / x.shape[1] if convention == "torch" else unbiased
-    inverse_std = torch.rsqrt(var + block.norm.eps)[:, None]
+    inverse_std = torch.rsqrt(var + layer.norm.eps)[:, None]
     tensors["running_mean"].lerp_(mean[:, 0], momentum)
     if convention == "lecture-std":
         tensors["running_var"].sqrt_().lerp_(unbiased.sqrt(), momentum).square_()

@@ -21,14 +21,14 @@ extern "C" void *reserve(size_t bytes) {
     return start;
 }
 
-extern "C" Block *reserve_blocks(int count) {
-    return static_cast<Block *>(reserve(count * sizeof(Block)));
+extern "C" LayerView *reserve_blocks(int count) {
+    return static_cast<LayerView *>(reserve(count * sizeof(LayerView)));
 }
 
-extern "C" void block(Block *to, int index, int fan_in, int fan_out, int tanh, int unbiased,
+extern "C" void block(LayerView *to, int index, int fan_in, int fan_out, int tanh, int unbiased,
                       int running_std, double eps, double momentum, real *weight, real *bias,
                       real *gamma, real *beta, real *running_mean, real *running_var) {
-    Block made{};
+    LayerView made{};
     made.fan_in = fan_in;
     made.fan_out = fan_out;
     made.tanh = tanh;
@@ -45,7 +45,7 @@ extern "C" void block(Block *to, int index, int fan_in, int fan_out, int tanh, i
     to[index] = made;
 }
 
-extern "C" int run(const Block *blocks, int n_blocks, real *embedding, int vocab_size, int n_embd,
+extern "C" int run(const LayerView *blocks, int n_blocks, real *embedding, int vocab_size, int n_embd,
                    int block_size, int batch_size, int steps, const int64_t *x, const int64_t *y,
                    const double *lr, real *losses) {
     char *const net_ends = top;

@@ -15,7 +15,7 @@ def test_every_variant_is_named_once_and_builds_a_net_that_the_fast_trainers_kno
     names = [variant.name for variant in SWEEPS[name]]
     assert len(set(names)) == len(names)
     for variant in SWEEPS[name]:
-        assert take_apart(variant.net.build(generator=torch.Generator().manual_seed(3))).blocks
+        assert take_apart(variant.net.build(generator=torch.Generator().manual_seed(3))).layers
         assert variant.config.max_steps in (20_000, 200_000)
         assert variant.config.lr_decay_step * 2 == variant.config.max_steps
 
