@@ -1,161 +1,10 @@
 // Many steps of plain stochastic gradient descent in one call, for the nets of makemore3.models.
 //
 // compiled.py compiles this file, with REAL defined as float or double. A matrix has one row per
-// example (or per input, for a weight) and is padded with zeros to whole vectors and tiles, so
-// that no loop needs a remainder. The backward pass is derived in stacked.py; `dz` means the
+// example, or per input for a weight. The backward pass is derived in stacked.py; `dz` means the
 // gradient of the loss with respect to z.
 
-#if !defined(__has_builtin)
-#error "needs GCC 12, Clang, or newer"
-#elif !__has_builtin(__builtin_shufflevector)
-#error "needs GCC 12, Clang, or newer"
-#endif
-
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-using real = REAL;
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64, tile_rows = 8;
-#elif defined(__AVX__)
-constexpr int vector_bytes = 32, tile_rows = 4;  // half as many registers
-#elif defined(__wasm_simd128__)
-constexpr int vector_bytes = 16, tile_rows = 2;  // with 4, a quarter slower in browsers
-#else
-constexpr int vector_bytes = 16, tile_rows = 4;
-#endif
-constexpr int lanes = vector_bytes / sizeof(real);  // numbers in a vector
-
-template <class Real> struct Format;
-template <> struct Format<float> {
-    using integer = int32_t;
-    static constexpr int mantissa_bits = 23, exponent_bias = 127, taylor_terms = 7;
-    static constexpr float smallest_log = -87, largest_log = 88;
-};
-template <> struct Format<double> {
-    using integer = int64_t;
-    static constexpr int mantissa_bits = 52, exponent_bias = 1023, taylor_terms = 13;
-    static constexpr double smallest_log = -708, largest_log = 709;
-};
-using format = Format<real>;
-using integer = format::integer;
-typedef real vec __attribute__((vector_size(vector_bytes), may_alias));
-typedef integer ivec __attribute__((vector_size(vector_bytes), may_alias));
-
-constexpr int64_t unit = std::max(lanes, tile_rows);
-constexpr int64_t whole(int64_t size, int64_t unit) { return (size + unit - 1) / unit * unit; }
-
-struct Matrix {
-    int64_t rows, width;  // width counts vectors
-    std::vector<vec> data;
-    Matrix(int64_t rows, int64_t columns)
-        : rows(rows), width(whole(columns, unit) / lanes), data(whole(rows, unit) * width, vec{}) {}
-    vec *operator[](int64_t row) { return data.data() + row * width; }
-    const vec *operator[](int64_t row) const { return data.data() + row * width; }
-    real *numbers(int64_t row = 0) { return reinterpret_cast<real *>((*this)[row]); }
-    int64_t stride() const { return width * lanes; }  // from row to row, in numbers
-};
-
-// e^x, or e^x - 1, which keeps its digits near 0. With x = n ln 2 + r, where n is whole, e^x is
-// 2^n e^r; Taylor's series, for |r| < 0.35, is exact to the last digit but one.
-template <bool minus_one> inline vec exponential(vec x) {
-    x = x < format::smallest_log ? vec{} + format::smallest_log : x;
-    x = x > format::largest_log ? vec{} + format::largest_log : x;
-    constexpr real shift = real(1.5) * (integer(1) << format::mantissa_bits);
-    const vec n = (x * real(M_LOG2E) + shift) - shift;  // so large a sum has no digits after the point
-    constexpr real ln2_high = real(0x1.62e4p-1), ln2_low = real(M_LN2 - 0x1.62e4p-1);
-    const vec r = (x - n * ln2_high) - n * ln2_low;
-    real inverse_factorial[format::taylor_terms + 1] = {1};
-    for (int k = 1; k <= format::taylor_terms; k++)
-        inverse_factorial[k] = inverse_factorial[k - 1] / k;
-    vec series = vec{} + inverse_factorial[format::taylor_terms];
-    for (int k = format::taylor_terms - 1; k >= 1; k--) series = series * r + inverse_factorial[k];
-    const ivec exponent = __builtin_convertvector(n, ivec) + format::exponent_bias;
-    const vec power = (vec)(exponent << format::mantissa_bits);  // the bits of 2^n
-    return series * r * power + (minus_one ? power - 1 : power);
-}
-
-inline vec hyperbolic_tangent(vec x) {
-    constexpr real limit = 20;  // beyond it tanh is 1 to the last digit
-    x = x > limit ? vec{} + limit : x;
-    const vec t = exponential<true>(x + x);
-    return t / (t + 2);
-}
-
-inline vec square_root(vec x) {
-    for (int lane = 0; lane < lanes; lane++) x[lane] = std::sqrt(x[lane]);
-    return x;
-}
-
-// One tile of a matrix product: sum over k of a(row, k) * b(k, column), kept in registers.
-template <int C, class Store>
-inline void tile(const real *a, int64_t a_row, int64_t a_k, const vec *b, int64_t b_width,
-                 int64_t depth, Store store) {
-    vec sum[tile_rows][C] = {};
-    for (int64_t k = 0; k < depth; k++, a += a_k, b += b_width)
-#pragma GCC unroll 8
-        for (int r = 0; r < tile_rows; r++)
-#pragma GCC unroll 3
-            for (int c = 0; c < C; c++) sum[r][c] += b[c] * a[r * a_row];
-#pragma GCC unroll 8
-    for (int r = 0; r < tile_rows; r++)
-#pragma GCC unroll 3
-        for (int c = 0; c < C; c++) store(r, c, sum[r][c]);
-}
-
-// out(i, j) gets sum over k < depth of a(i, k) * b(k, j); `a` may be read transposed.
-template <class Store>
-void product(const real *a, int64_t a_row, int64_t a_k, const Matrix &b, int64_t depth, Matrix &out,
-             Store store) {
-    const int64_t width = out.width, rows = out.rows;
-    for (int64_t j = 0; j < width;) {
-        const vec *panel = b[0] + j;
-        auto columns = [&](auto count) {
-            for (int64_t i = 0; i < rows; i += tile_rows) {
-                vec *corner = out[i] + j;
-                tile<count>(a + i * a_row, a_row, a_k, panel, width, depth,
-                            [&](int64_t r, int64_t c, vec sum) { store(corner[r * width + c], sum); });
-            }
-            j += count;
-        };
-        if (width - j >= 3) columns(std::integral_constant<int, 3>());
-        else if (width - j == 2) columns(std::integral_constant<int, 2>());
-        else columns(std::integral_constant<int, 1>());
-    }
-}
-
-constexpr auto assign = [](vec &to, vec sum) { to = sum; };
-
-// Alternate the numbers of two vectors' first halves, or of their second halves.
-template <int half, size_t... lane> inline vec zip(vec a, vec b, std::index_sequence<lane...>) {
-    return __builtin_shufflevector(a, b, (half * lanes / 2 + lane / 2 + lane % 2 * lanes)...);
-}
-
-// Square blocks are transposed in registers: zipping row r with row r + lanes / 2 rotates the bits
-// of a number's position (row, lane) by one, and log2(lanes) rotations exchange row and lane.
-void transpose(const Matrix &from, Matrix &to) {
-    constexpr auto all = std::make_index_sequence<lanes>();
-    const int64_t from_width = from.width, to_width = to.width;
-    for (int64_t i = 0; i < to_width; i++)
-        for (int64_t j = 0; j < from_width; j++) {
-            vec block[lanes], zipped[lanes];
-            const vec *source = from[i * lanes] + j;
-            for (int r = 0; r < lanes; r++) block[r] = source[r * from_width];
-            for (int rotations = 1; rotations < lanes; rotations *= 2) {
-                for (int r = 0; r < lanes / 2; r++) {
-                    zipped[2 * r] = zip<0>(block[r], block[r + lanes / 2], all);
-                    zipped[2 * r + 1] = zip<1>(block[r], block[r + lanes / 2], all);
-                }
-                std::copy(zipped, zipped + lanes, block);
-            }
-            vec *target = to[j * lanes] + i;
-            for (int r = 0; r < lanes; r++) target[r * to_width] = block[r];
-        }
-}
+#include "matrices.hpp"
 
 // What compiled.py passes: a linear layer and what follows it; null where there is none.
 struct LayerView {
@@ -263,12 +112,6 @@ struct Layer {
         beta[0][j] -= lr * dbeta;
     }
 };
-
-template <class Join> inline real over_lanes(vec x, Join join) {
-    for (int n = lanes / 2; n > 0; n /= 2)
-        for (int lane = 0; lane < n; lane++) x[lane] = join(x[lane], x[lane + n]);
-    return x[0];
-}
 
 // Return the mean cross-entropy; the logits become its gradient with respect to them.
 real cross_entropy(Matrix &logits, int64_t rows, integer classes, const int64_t *y) {

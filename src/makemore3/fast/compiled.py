@@ -17,6 +17,7 @@ from torch import Tensor
 from makemore3.fast.nets import Layer, Net
 from makemore3.files import written_whole
 
+SOURCES = ("compiled.cpp", "matrices.hpp", "vectors.hpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
 # Not -ffast-math, which would take a loss that is not finite for a number like any other.
 MATHS = ("-fno-math-errno", "-fno-trapping-math")
@@ -96,19 +97,20 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
         *MATHS,
         f"-DREAL={_C_TYPES[dtype]}",
     ]
-    source = (files("makemore3.fast") / "compiled.cpp").read_bytes()
+    sources = {name: (files("makemore3.fast") / name).read_bytes() for name in SOURCES}
     # The predefined macros tell the compiler's version and what this processor can do.
     macros = _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])
-    digest = hashlib.sha256(repr((compiler, source, macros)).encode()).hexdigest()
+    digest = hashlib.sha256(repr((compiler, sources, macros)).encode()).hexdigest()
     folder = Path(pooch.os_cache("makemore3"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = next(filter(_is_whole, folder.glob(f"trainer-{digest[:16]}-*.so")), None)
         if path is None:
             with tempfile.TemporaryDirectory() as aside:
-                code, made = Path(aside, "compiled.cpp"), Path(aside, "trainer.so")
-                code.write_bytes(source)
-                _run([*compiler, str(code), "-o", str(made)])
+                for name, source in sources.items():
+                    Path(aside, name).write_bytes(source)
+                made = Path(aside, "trainer.so")
+                _run([*compiler, str(Path(aside, SOURCES[0])), "-o", str(made)])
                 content = made.read_bytes()
             path = folder / f"trainer-{digest[:16]}-{hashlib.sha256(content).hexdigest()[:16]}.so"
             with written_whole(path) as file:

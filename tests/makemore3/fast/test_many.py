@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from compilers import METHODS, has_compiler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -29,25 +31,7 @@ VARIANTS: dict[str, Build] = {
     "deep-batch-norm": partial(deep_mlp, batch_norm="before"),
     "deep-linear": partial(deep_mlp, nonlinearity=None, gain=1.0),
 }
-METHODS: list[Method] = ["compiled", "stacked"]
 CONFIG = TrainConfig(max_steps=150, lr_decay_step=100)
-
-
-def has_compiler() -> bool:
-    try:
-        library(torch.float32)
-    except CompilerError as error:
-        if "there is no C++ compiler" in str(error) or "needs GCC 12" in str(error):
-            return False
-        raise  # a compiler that is new enough refuses our code
-    return True
-
-
-@pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest) -> Method:
-    if request.param == "compiled" and not has_compiler():
-        pytest.skip("there is no C++ compiler")
-    return request.param
 
 
 @pytest.fixture
@@ -128,8 +112,6 @@ def test_gradients_are_those_of_autograd_in_any_shape(
     method: Method, batch_size: int, seed: int, **sizes: Any
 ) -> None:
     split = build_split(["emma", "olivia"], Vocabulary(), block_size=sizes["block_size"])
-    if method == "compiled" and not has_compiler():
-        return
     build = partial(net, **sizes)
     (ours, our_draws), (oracle, draws) = (started(build, seed, torch.float64) for _ in range(2))
     before = {name: p.detach().clone() for name, p in ours.named_parameters()}
@@ -167,6 +149,59 @@ def test_many_nets_are_each_trained_as_if_alone(
         alone, generator = started(build, i)
         expected = train(alone, small_split, config, generator=generator).tensor()
         torch.testing.assert_close(history.tensor(), expected, rtol=0, atol=1e-5)
+
+
+def unlike(index: int, *, generator: torch.Generator) -> nn.Sequential:
+    """Nets of one shape that differ in every number, and two by two in the settings of a norm."""
+    model = nn.Sequential(
+        Embedding(27, 4, generator=generator),
+        Flatten(),
+        Linear(12, 9, gain=1 + index, bias_std=0.1, generator=generator),
+        BatchNorm1d(9, eps=(1e-5, 0.1)[index // 2 % 2], momentum=(0.3, 0.01)[index // 4]),
+        Tanh(),
+        Linear(9, 9, bias=False, generator=generator),
+        BatchNorm1d(9, momentum=0.2, convention=("torch", "lecture-std")[index // 4]),
+        Tanh(),
+        Linear(9, 27, generator=generator),
+    )
+    with torch.no_grad():
+        for tensor in [*model.parameters(), *model.buffers()]:
+            tensor += 0.1 * torch.rand(tensor.shape, generator=generator)
+    return model
+
+
+def test_nets_in_one_stack_keep_what_is_theirs(method: Method) -> None:
+    split = build_split(["emma", "olivia", "ava", "isabella"], Vocabulary())
+    configs = [
+        TrainConfig(max_steps=30, batch_size=6, lr=0.05 * (i + 1), lr_decay_step=10 + 2 * i)
+        for i in range(8)
+    ]
+    nets, generators = zip(
+        *(started(partial(unlike, i), i, torch.float64) for i in range(8)), strict=True
+    )
+    shapes = [take_apart(net).shape for net in nets]
+    assert [shapes.index(shape) for shape in shapes] == [0, 0, 2, 2, 4, 4, 6, 6]
+    histories = train_many(nets, split, configs, generators=generators, method=method)
+    for i, (ours, config, history) in enumerate(zip(nets, configs, histories, strict=True)):
+        alone, generator = started(partial(unlike, i), i, torch.float64)
+        expected = train(alone, split, config, generator=generator).tensor()
+        torch.testing.assert_close(history.tensor(), expected, rtol=1e-9, atol=1e-9)
+        for (name, tensor), wanted in zip(
+            ours.state_dict().items(), alone.state_dict().values(), strict=True
+        ):
+            torch.testing.assert_close(tensor, wanted, msg=f"{i}: {name}")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_logits_whose_exponential_is_no_number_are_none_of_the_losses_business(
+    dtype: torch.dtype, small_split: Split, method: Method
+) -> None:
+    build = partial(mlp, replace(KAIMING, w2_std=100.0))
+    model, _ = started(build, dtype=dtype)
+    logits = model(small_split.x).detach()
+    assert logits.exp().isinf().any(1).all(), "the exponential overflows in every row"
+    config = TrainConfig(max_steps=20, lr=1e-3)
+    compare_with_training(build, small_split, method, dtype, config, 2e-3)
 
 
 def test_a_net_that_diverges_is_cut_off_and_stops_no_other(

@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 import torch
+from compilers import METHODS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from makemore3.data import Split, Vocabulary, build_split
-from makemore3.fast import Method, best_method, train_many
+from makemore3.fast import Method, train_many
 from makemore3.fast.nets import take_apart
 from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, Tanh
 from makemore3.training import TrainConfig, train
 
-METHODS: list[Method] = ["compiled", "stacked"] if best_method() == "compiled" else ["stacked"]
 CONFIG = TrainConfig(max_steps=12, batch_size=7, lr_decay_step=8)
 SPLIT = build_split(["emma", "olivia", "ava", "isabella"], Vocabulary())
 
@@ -264,7 +264,6 @@ def agree_or_refuse(mutations: Sequence[Mutation], names: Sequence[str], method:
         torch.testing.assert_close(tensor, wanted, msg=name)
 
 
-@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_changed_net_is_trained_as_training_does_or_refused_by_name(
     name: str, method: Method
@@ -305,11 +304,6 @@ def test_several_changes_at_once_are_no_way_around(names: list[str], method: Met
 
 
 # Things that are not in the net
-
-
-@pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest) -> Method:
-    return request.param
 
 
 def draws(count: int) -> list[torch.Generator]:
