@@ -249,6 +249,125 @@ def test_layers_of_the_deep_net_have_names_and_stand_in_order(
     assert [name for name, _ in model.named_children()] == ["embedding", "flatten", *names.split()]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "same"),
+    [
+        ({"batch_norm": "before"}, {"norm": "batch"}),
+        ({"batch_norm": "after"}, {"norm": "batch", "norm_position": "after"}),
+        ({"norm": "batch"}, {"norm": "batch", "norm_options": {"convention": "lecture"}}),
+        ({"norm": "group"}, {"norm": "group", "norm_options": {"num_groups": 10}}),
+        ({"norm": "layer"}, {"norm": "layer", "norm_output": False}),
+    ],
+    ids=str,
+)
+def test_there_are_two_ways_to_say_the_same_net(
+    arguments: dict[str, Any], same: dict[str, Any]
+) -> None:
+    nets = [deep_mlp(n_linear=3, **options, generator=seeded()) for options in (arguments, same)]
+    assert repr(nets[0]) == repr(nets[1])
+    for one, other in zip(*(net.state_dict().values() for net in nets), strict=True):
+        assert torch.equal(one, other)
+
+
+def deep_with_norms(
+    x: Tensor, norm: Callable[[Tensor, bool], Tensor], *, after: bool, residual: bool
+) -> Tensor:
+    """Logits of four linear layers of gain 1.5 with plain tensors, normalised by `norm`."""
+    g = seeded(3)
+    h = torch.randn((27, 10), generator=g)[x].view(len(x), -1)
+    for index, (fan_in, fan_out) in enumerate([(30, 100), (100, 100), (100, 100), (100, 27)]):
+        last = index == 3
+        z = h @ (torch.randn((fan_in, fan_out), generator=g) * 1.5 / fan_in**0.5)
+        if last:
+            return 0.1 * norm(z, last)
+        out = norm(torch.tanh(z), last) if after else torch.tanh(norm(z, last))
+        h = h + out if residual and index else out
+    raise AssertionError
+
+
+def by_rows(z: Tensor, groups: int, center: bool) -> Tensor:
+    parts = z.view(len(z), groups, -1)
+    centred = parts - parts.mean(2, keepdim=True) if center else parts
+    return (centred / (centred.square().mean(2, keepdim=True) + 1e-5).sqrt()).view_as(z)
+
+
+PLAIN_NORMS: dict[str, tuple[dict[str, Any], Callable[[Tensor, bool], Tensor]]] = {
+    "none": ({}, lambda z, last: z / 1.5 if last else z),  # the last weight is not scaled by gain
+    "batch": ({"norm": "batch"}, lambda z, last: (z - z.mean(0)) / (z.var(0) + 1e-5).sqrt()),
+    "ghost": (
+        {"norm": "ghost", "norm_options": {"ghost_size": 4}},
+        lambda z, last: torch.cat([(g - g.mean(0)) / (g.var(0) + 1e-5).sqrt() for g in z.split(4)]),
+    ),
+    "layer": ({"norm": "layer"}, lambda z, last: z / 1.5 if last else by_rows(z, 1, True)),
+    "rms": ({"norm": "rms"}, lambda z, last: z / 1.5 if last else by_rows(z, 1, False)),
+    "group": (
+        {"norm": "group", "norm_options": {"num_groups": 5}},
+        lambda z, last: z / 1.5 if last else by_rows(z, 5, True),
+    ),
+    "layer, logits too": (
+        {"norm": "layer", "norm_output": True},
+        lambda z, last: by_rows(z, 1, True),
+    ),
+    "batch, logits not": (
+        {"norm": "batch", "norm_output": False},
+        lambda z, last: z / 1.5 if last else (z - z.mean(0)) / (z.var(0) + 1e-5).sqrt(),
+    ),
+}
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("position", ["before", "after"])
+@pytest.mark.parametrize("name", PLAIN_NORMS)
+def test_the_deep_net_knows_norms_and_residual_branches(
+    name: str, position: Any, residual: bool, small_split: Split
+) -> None:
+    options, norm = PLAIN_NORMS[name]
+    if name != "none":
+        options = options | {"norm_position": position}
+    x = small_split.x[:32]
+    model = deep_mlp(gain=1.5, n_linear=4, residual=residual, **options, generator=seeded(3))
+    expected = deep_with_norms(
+        x, norm, after=position == "after" and name != "none", residual=residual
+    )
+    torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_norms_and_residual_branches_take_no_random_numbers() -> None:
+    plain = dict(deep_mlp(gain=1.0, generator=seeded()).named_parameters())
+    for norm in ("batch", "ghost", "layer", "rms", "group"):
+        options: Any = {"norm_options": {"ghost_size": 2}} if norm == "ghost" else {}
+        model = deep_mlp(gain=1.0, norm=norm, residual=True, **options, generator=seeded())
+        for name, tensor in model.named_parameters():
+            if name.endswith("weight") and "linear6" not in name:
+                assert torch.equal(tensor, plain[name.split("branch.")[-1]]), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({"norm": "rms"}, "linear1 norm1 tanh1 linear2 norm2 tanh2 linear3"),
+        ({"norm": "rms", "norm_position": "after"}, "linear1 tanh1 norm1 linear2 tanh2 norm2 lin"),
+        ({"residual": True}, "linear1 tanh1 residual2 residual2.branch.linear2 residual2.branch.t"),
+        (
+            {"residual": True, "norm": "batch"},
+            "linear1 norm1 tanh1 residual2 residual2.branch.linear2 residual2.branch.norm2 "
+            "residual2.branch.tanh2 linear3 norm3",
+        ),
+    ],
+    ids=str,
+)
+def test_norms_and_branches_are_found_by_name(arguments: dict[str, Any], names: str) -> None:
+    model = deep_mlp(n_linear=3, **arguments, generator=seeded())
+    found = [name for name, _ in model.named_modules() if name and not name.endswith("branch")]
+    assert " ".join(found).startswith("embedding flatten " + names)
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms", "group"])
+def test_only_a_batch_norm_makes_a_bias_useless(norm: Any) -> None:
+    model = deep_mlp(norm=norm, generator=seeded())
+    assert all(layer.bias is not None for layer in model if isinstance(layer, Linear))
+
+
 @pytest.mark.parametrize("norm", [None, "before", "after"])
 def test_a_linear_layer_directly_before_a_batch_norm_has_no_bias(norm: Any) -> None:
     layers = list(deep_mlp(batch_norm=norm, generator=seeded()))
@@ -277,6 +396,13 @@ def test_sizes_of_the_deep_net_follow_the_arguments() -> None:
     [
         ({"n_linear": 0}, "deep_mlp needs n_linear of at least 1, got 0"),
         ({"batch_norm": "around"}, "needs batch_norm None, 'before' or 'after', got 'around'"),
+        ({"norm": "layer", "batch_norm": "before"}, "takes batch_norm or norm, got batch_norm='be"),
+        ({"norm": "instance"}, "knows the norms batch, ghost, layer, rms, group, got 'instance'"),
+        ({"norm": "rms", "norm_position": None}, "norm_position 'before' or 'after', got None"),
+        ({"norm_options": {"eps": 1.0}}, "has no norm for norm_options={'eps': 1.0}"),
+        ({"norm_output": True}, "has no norm for .* norm_output=True: give norm"),
+        ({"norm": "group", "norm_options": {"num_groups": 7}}, "of num_groups, got 100 and 7"),
+        ({"norm": "group", "norm_output": True}, "of num_groups, got 27 and 10"),
         ({"gain": -1.0}, "needs a finite gain of at least 0, got -1.0"),
         ({"n_hidden": 0}, "needs fan_out of at least 1, got 0"),
     ],
@@ -311,6 +437,10 @@ SPECS = [
     NetSpec("deep_mlp", {"n_linear": 3, "gain": 1.5, "batch_norm": "before"}),
     NetSpec("deep_mlp", {"n_linear": 2, "nonlinearity": ReLU}),
     NetSpec("deep_mlp", {"n_linear": 2, "nonlinearity": None}),
+    NetSpec("deep_mlp", {"norm": "layer", "residual": True, "norm_position": "after"}),
+    NetSpec("deep_mlp", {"norm": "ghost", "norm_options": {"ghost_size": 8, "momentum": 0.01}}),
+    NetSpec("deep_mlp", {"norm": "group", "norm_options": {"num_groups": 20}, "residual": True}),
+    NetSpec("deep_mlp", {"norm": "rms", "norm_output": True}),
 ]
 
 
