@@ -6,27 +6,40 @@
 
 #include "matrices.hpp"
 
-// What compiled.py passes: a linear layer and what follows it; null where there is none.
+// What compiled.py passes: a linear layer and what follows it, as in nets.py. A tensor that a layer
+// lacks is a null pointer; without gamma there is no norm. The last four numbers are 0 for a batch
+// norm over all rows whose output is not added to its input.
 struct LayerView {
     int64_t fan_in, fan_out, tanh, unbiased, running_std;
     double eps, momentum;
     real *weight, *bias, *gamma, *beta, *running_mean, *running_var;
+    int64_t groups, uncentred, ghost_size, residual;
 };
 
 struct Layer {
     const LayerView view;
-    const int64_t rows;
+    const int64_t rows, group;  // a norm takes its moments over so many rows, or features of a row
     Matrix x, weight, transposed, z, x_hat, dz;
-    Matrix bias, gamma, beta, running_mean, running_var, inverse_std;  // one row each
+    Matrix bias, gamma, beta, running_mean, running_var;  // one row each
+    Matrix inverse_std;                                   // one row for each group
+    Matrix z_t, x_hat_t, dz_t;  // with groups of features: the same, transposed
+    Matrix branch, direct;      // if residual: the output before the sum, and its gradient
 
     Layer(const LayerView &view, int64_t rows)
-        : view(view), rows(rows), x(rows, view.fan_in), weight(view.fan_in, view.fan_out),
-          transposed(view.fan_out, view.fan_in), z(rows, view.fan_out),
-          x_hat(rows, view.fan_out), dz(rows, view.fan_out), bias(1, view.fan_out),
-          gamma(1, view.fan_out), beta(1, view.fan_out), running_mean(1, view.fan_out),
-          running_var(1, view.fan_out), inverse_std(1, view.fan_out) {
+        : view(view), rows(rows),
+          group(view.groups ? view.fan_out / view.groups : view.ghost_size ? view.ghost_size : rows),
+          x(rows, view.fan_in), weight(view.fan_in, view.fan_out),
+          transposed(view.fan_out, view.fan_in), z(rows, view.fan_out), x_hat(rows, view.fan_out),
+          dz(rows, view.fan_out), bias(1, view.fan_out), gamma(1, view.fan_out),
+          beta(1, view.fan_out), running_mean(1, view.fan_out), running_var(1, view.fan_out),
+          inverse_std(view.groups ? view.groups : rows / group, view.groups ? rows : view.fan_out),
+          z_t(if_groups()), x_hat_t(if_groups()), dz_t(if_groups()), branch(if_residual()),
+          direct(if_residual()) {
         each_row([](real *ours, real *theirs, int64_t n) { std::copy_n(theirs, n, ours); });
     }
+
+    Matrix if_groups() const { return view.groups ? Matrix(view.fan_out, rows) : Matrix(0, 0); }
+    Matrix if_residual() const { return view.residual ? Matrix(rows, view.fan_out) : Matrix(0, 0); }
 
     void write_back() {
         each_row([](real *ours, real *theirs, int64_t n) { std::copy_n(ours, n, theirs); });
@@ -36,80 +49,149 @@ struct Layer {
         const int64_t n = view.fan_out;
         for (int64_t i = 0; i < view.fan_in; i++) copy(weight.numbers(i), view.weight + i * n, n);
         if (view.bias) copy(bias.numbers(), view.bias, n);
-        if (!view.gamma) return;
-        copy(gamma.numbers(), view.gamma, n);
-        copy(beta.numbers(), view.beta, n);
+        if (view.gamma) copy(gamma.numbers(), view.gamma, n);
+        if (view.beta) copy(beta.numbers(), view.beta, n);
+        if (!view.running_mean) return;
         copy(running_mean.numbers(), view.running_mean, n);
         copy(running_var.numbers(), view.running_var, n);
     }
 
     void forward(Matrix &out) {
         product(x.numbers(), x.stride(), 1, weight, view.fan_in, z, assign);
+        if (view.groups) normalise_features();
+        Matrix &end = view.residual ? branch : out;
         for (int64_t j = 0; j < z.width; j++) {
-            if (view.gamma) normalise(j);
+            if (view.gamma && !view.groups) normalise_batch(j);
             Matrix &from = view.gamma ? x_hat : z;
             const vec scale = view.gamma ? gamma[0][j] : vec{} + 1;
             const vec shift = view.gamma ? beta[0][j] : bias[0][j];
             for (int64_t i = 0; i < rows; i++) {
                 const vec sum = from[i][j] * scale + shift;
-                out[i][j] = view.tanh ? hyperbolic_tangent(sum) : sum;
+                end[i][j] = view.tanh ? hyperbolic_tangent(sum) : sum;
             }
-        }
-    }
-
-    // A bias moves the mean with every row, so that only the running mean notices it.
-    void normalise(int64_t j) {
-        vec mean{}, squares{};
-        for (int64_t i = 0; i < rows; i++) mean += z[i][j];
-        mean /= real(rows);
-        for (int64_t i = 0; i < rows; i++) {
-            const vec centred = z[i][j] - mean;
-            squares += centred * centred;
-        }
-        const vec unbiased = squares / real(rows - 1);
-        const vec var = view.unbiased ? unbiased : squares / real(rows);
-        const vec inverse = inverse_std[0][j] = 1 / square_root(var + real(view.eps));
-        for (int64_t i = 0; i < rows; i++) x_hat[i][j] = (z[i][j] - mean) * inverse;
-
-        const real m = view.momentum, keep = 1 - view.momentum;
-        running_mean[0][j] = running_mean[0][j] * keep + (mean + bias[0][j]) * m;
-        vec &running = running_var[0][j];
-        if (view.running_std) {
-            const vec moved = square_root(running) * keep + square_root(unbiased) * m;
-            running = moved * moved;
-        } else {
-            running = running * keep + unbiased * m;
+            if (view.residual)
+                for (int64_t i = 0; i < rows; i++) out[i][j] = x[i][j] + branch[i][j];
         }
     }
 
     // From the gradient of the output, which it finds in dz, to that of the input; then updates.
     void backward(const Matrix &out, Matrix &dx, real lr) {
+        if (view.residual) direct = dz;
+        const Matrix &end = view.residual ? branch : out;
         for (int64_t j = 0; j < dz.width; j++) {
             if (view.tanh)
-                for (int64_t i = 0; i < rows; i++) dz[i][j] *= 1 - out[i][j] * out[i][j];
-            if (view.gamma) denormalise(j, lr);
+                for (int64_t i = 0; i < rows; i++) dz[i][j] *= 1 - end[i][j] * end[i][j];
+            if (view.gamma && !view.groups) denormalise_batch(j, lr);
+        }
+        if (view.groups) denormalise_features(lr);
+        for (int64_t j = 0; j < dz.width; j++) {
             vec dbias{};
             for (int64_t i = 0; i < rows; i++) dbias += dz[i][j];
             if (view.bias) bias[0][j] -= lr * dbias;
         }
         transpose(weight, transposed);
         product(dz.numbers(), dz.stride(), 1, transposed, view.fan_out, dx, assign);
+        if (view.residual)
+            for (int64_t i = 0; i < rows; i++)
+                for (int64_t j = 0; j < dx.width; j++) dx[i][j] += direct[i][j];
         product(x.numbers(), 1, x.stride(), dz, rows, weight,
                 [lr](vec &weight, vec dweight) { weight -= lr * dweight; });
     }
 
-    void denormalise(int64_t j, real lr) {
-        vec dgamma{}, dbeta{};
-        for (int64_t i = 0; i < rows; i++) {
-            dgamma += dz[i][j] * x_hat[i][j];
-            dbeta += dz[i][j];
+    // The moments of a column of vectors, from `first` on.
+    struct Moments {
+        vec mean, squares;
+    };
+    Moments normalise(const Matrix &from, Matrix &to, int64_t j, int64_t first, vec &inverse) {
+        vec mean{}, squares{};
+        if (!view.uncentred) {
+            for (int64_t i = first; i < first + group; i++) mean += from[i][j];
+            mean /= real(group);
         }
-        vec scale = gamma[0][j] * inverse_std[0][j];
-        vec mean = dbeta / real(rows), slope = dgamma / real(rows - view.unbiased);
-        for (int64_t i = 0; i < rows; i++)
-            dz[i][j] = scale * (dz[i][j] - mean - x_hat[i][j] * slope);
+        for (int64_t i = first; i < first + group; i++) {
+            const vec centred = from[i][j] - mean;
+            squares += centred * centred;
+        }
+        const vec var = squares / real(group - view.unbiased);
+        const vec inverse_std = inverse = 1 / square_root(var + real(view.eps));
+        for (int64_t i = first; i < first + group; i++) to[i][j] = (from[i][j] - mean) * inverse_std;
+        return {mean, squares};
+    }
+
+    // From the gradient of the output of `normalise`, times `scale`, to that of its input. Returns
+    // the sum of the gradient, and of its products with x_hat.
+    struct Sums {
+        vec gradient, product;
+    };
+    Sums denormalise(Matrix &d, const Matrix &x_hat, int64_t j, int64_t first, vec scale) {
+        vec gradient{}, product{};
+        for (int64_t i = first; i < first + group; i++) {
+            product += d[i][j] * x_hat[i][j];
+            gradient += d[i][j];
+        }
+        const vec mean = view.uncentred ? vec{} : gradient / real(group);
+        const vec slope = product / real(group - view.unbiased);
+        for (int64_t i = first; i < first + group; i++)
+            d[i][j] = scale * (d[i][j] - mean - x_hat[i][j] * slope);
+        return {gradient, product};
+    }
+
+    // A bias moves the mean with every row, so that only the running mean notices it.
+    void normalise_batch(int64_t j) {
+        for (int64_t g = 0; g * group < rows; g++) {
+            const Moments moments = normalise(z, x_hat, j, g * group, inverse_std[g][j]);
+            const vec unbiased = moments.squares / real(group - 1);
+            const real m = view.momentum, keep = 1 - view.momentum;
+            running_mean[0][j] = running_mean[0][j] * keep + (moments.mean + bias[0][j]) * m;
+            vec &running = running_var[0][j];
+            if (view.running_std) {
+                const vec moved = square_root(running) * keep + square_root(unbiased) * m;
+                running = moved * moved;
+            } else {
+                running = running * keep + unbiased * m;
+            }
+        }
+    }
+
+    void denormalise_batch(int64_t j, real lr) {
+        vec dgamma{}, dbeta{};
+        for (int64_t g = 0; g * group < rows; g++) {
+            const vec scale = gamma[0][j] * inverse_std[g][j];
+            const Sums sums = denormalise(dz, x_hat, j, g * group, scale);
+            dgamma += sums.product;
+            dbeta += sums.gradient;
+        }
         gamma[0][j] -= lr * dgamma;
         beta[0][j] -= lr * dbeta;
+    }
+
+    // Group norm is a ghost batch norm of the transposed matrix: its columns are the examples.
+    void normalise_features() {
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < z.width; j++) z[i][j] += bias[0][j];
+        transpose(z, z_t);
+        for (int64_t j = 0; j < z_t.width; j++)
+            for (int64_t g = 0; g < view.groups; g++)
+                normalise(z_t, x_hat_t, j, g * group, inverse_std[g][j]);
+        transpose(x_hat_t, x_hat);
+    }
+
+    void denormalise_features(real lr) {
+        for (int64_t j = 0; j < dz.width; j++) {
+            vec dgamma{}, dbeta{};
+            for (int64_t i = 0; i < rows; i++) {
+                dgamma += dz[i][j] * x_hat[i][j];
+                dbeta += dz[i][j];
+                dz[i][j] *= gamma[0][j];
+            }
+            gamma[0][j] -= lr * dgamma;
+            if (view.beta) beta[0][j] -= lr * dbeta;
+        }
+        transpose(dz, dz_t);
+        for (int64_t j = 0; j < dz_t.width; j++)
+            for (int64_t g = 0; g < view.groups; g++)
+                denormalise(dz_t, x_hat_t, j, g * group, inverse_std[g][j]);
+        transpose(dz_t, dz);
     }
 };
 

@@ -37,6 +37,7 @@ class _Layer(ctypes.Structure):
         *((name, ctypes.c_double) for name in ("eps", "momentum")),
         *((name, ctypes.c_void_p) for name in ("weight", "bias", "gamma", "beta")),
         *((name, ctypes.c_void_p) for name in ("running_mean", "running_var")),
+        *((name, ctypes.c_int64) for name in ("groups", "uncentred", "ghost_size", "residual")),
     ]
 
 
@@ -71,11 +72,11 @@ def train_steps(net: Net, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -> i
 
 def _c_layer(layer: Layer) -> _Layer:
     fan_in, fan_out = layer.linear.weight.shape
-    made = _Layer(fan_in=fan_in, fan_out=fan_out, tanh=layer.tanh)
-    if (norm := layer.norm) is not None:
-        made.unbiased = norm.convention != "torch"
-        made.running_std = norm.convention == "lecture-std"
-        made.eps, made.momentum = norm.eps, norm.momentum
+    made = _Layer(fan_in=fan_in, fan_out=fan_out, tanh=layer.tanh, residual=layer.residual)
+    if (norm := layer.settings()) is not None:
+        for name in ("eps", "momentum", "unbiased", "running_std", "groups", "ghost_size"):
+            setattr(made, name, getattr(norm, name))
+        made.uncentred = not norm.centred
     for name, tensor in layer.tensors().items():
         setattr(made, name, tensor.data_ptr())
     return made

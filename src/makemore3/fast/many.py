@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from makemore3.data import Split
 from makemore3.fast.compiled import CompilerError, library, train_steps
-from makemore3.fast.nets import Net, refuse_shared_memory, take_apart
+from makemore3.fast.nets import Net, take_apart
 from makemore3.fast.stacked import Stack
+from makemore3.fast.strict import refuse_shared_memory
 from makemore3.training import History, TrainConfig
 
 Method = Literal["compiled", "stacked"]
@@ -65,9 +66,10 @@ def train_many(
     not finite, and its weights are of no use.
 
     Args:
-        models: Nets of `models.mlp` and `models.deep_mlp`: embedding, flatten, then linear, batch
-            norm and tanh in this order. They are trained by their tensors, without a call of their
-            modules, so `nets.take_apart` refuses what would not be trained as `train` does it.
+        models: Nets of `models.mlp` and `models.deep_mlp`: embedding, flatten, then linear, norm
+            and tanh in this order, also as residual branches. They are trained by their tensors,
+            without a call of their modules; `nets.take_apart` refuses what `train` would train in
+            another way.
         split: The examples that minibatches are drawn from.
         configs: Steps, batch size, learning rate; one for all or one each; the lecture's if None.
         generators: Source of each model's minibatches, one generator for each.
@@ -79,7 +81,7 @@ def train_many(
     Raises:
         ValueError: If there are no examples; a model is of another form, or shares memory with
             another; the numbers of models, generators and configs differ; a generator comes twice;
-            a batch norm would get less than 2 rows; there is no such method; or autocast is on.
+            a minibatch does not suit a norm; there is no such method; or autocast is on.
         CompilerError: If `method` is `"compiled"` and there is no compiler that works.
     """
     if configs is None or isinstance(configs, TrainConfig):
@@ -102,9 +104,7 @@ def train_many(
         )
     nets = [take_apart(model) for model in models]
     for net, config in zip(nets, configs, strict=True):
-        net.check_fit(split)
-        if config.batch_size < 2 and any(layer.norm for layer in net.layers):
-            raise ValueError("a batch norm needs at least 2 rows, got batch_size=1")
+        net.check_fit(split, config.batch_size)
     refuse_shared_memory(
         {f"models[{i}].{name}": t for i, net in enumerate(nets) for name, t in net.tensors.items()}
     )

@@ -5,34 +5,101 @@ whatever could make its modules compute something else is refused, and so are tw
 one.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import NoReturn, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as torch_module
 
-from makemore3 import layers as our_layers
 from makemore3.data import Split
-from makemore3.layers import BatchNorm1d, Convention, Embedding, Flatten, Linear, Tanh
+from makemore3.fast.strict import (
+    NORMS,
+    REGISTERS,
+    checked,
+    name_of,
+    refuse,
+    refuse_changes,
+    refuse_shared_memory,
+)
+from makemore3.layers import (
+    BatchNorm1d,
+    Convention,
+    Embedding,
+    Flatten,
+    GhostBatchNorm1d,
+    GroupNorm,
+    Linear,
+    Residual,
+    RMSNorm,
+    Tanh,
+)
+
+Norm = BatchNorm1d | GroupNorm | RMSNorm
+
+
+@dataclass(frozen=True)
+class NormSettings:
+    """What a norm computes, in numbers.
+
+    Args:
+        eps: Added to the variance.
+        groups: Groups of features in which each row is normalised by itself; 0: each feature is
+            normalised over the rows.
+        centred: Whether the mean is subtracted.
+        ghost_size: Rows that are normalised together; 0: all.
+        momentum: Weight of the new statistics in the running ones.
+        unbiased: Whether the variance is the sum of squares over one less than their number.
+        running_std: Whether standard deviations are averaged, and squared afterwards.
+    """
+
+    eps: float
+    groups: int = 0
+    centred: bool = True
+    ghost_size: int = 0
+    momentum: float = 0.0
+    unbiased: bool = False
+    running_std: bool = False
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear layer, with the batch norm and the tanh that may follow it."""
+    """A linear layer, with the norm and the tanh that may follow it.
+
+    Args:
+        linear: The linear layer.
+        norm: The norm between linear layer and tanh.
+        tanh: Whether there is a tanh.
+        residual: Whether the input is added to the output.
+    """
 
     linear: Linear
-    norm: BatchNorm1d | None
-    tanh: bool
+    norm: Norm | None = None
+    tanh: bool = False
+    residual: bool = False
+
+    def settings(self) -> NormSettings | None:
+        """Return what the norm computes, or None if there is no norm."""
+        norm = self.norm
+        if isinstance(norm, BatchNorm1d):
+            return NormSettings(
+                norm.eps,
+                ghost_size=norm.ghost_size if isinstance(norm, GhostBatchNorm1d) else 0,
+                momentum=norm.momentum,
+                unbiased=norm.convention != "torch",
+                running_std=norm.convention == "lecture-std",
+            )
+        if isinstance(norm, GroupNorm):
+            return NormSettings(norm.eps, groups=norm.num_groups)
+        return None if norm is None else NormSettings(norm.eps, groups=1, centred=False)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return parameters and running statistics by name, those that there are."""
-        found: dict[str, Tensor | None] = {"weight": self.linear.weight, "bias": self.linear.bias}
-        if (norm := self.norm) is not None:
-            found |= {"gamma": norm.gamma, "beta": norm.beta}
-            found |= {"running_mean": norm.running_mean, "running_var": norm.running_var}
+        found = {
+            name: getattr(module, name)
+            for module in (self.linear, self.norm)
+            for name in REGISTERS.get(type(module), {})
+        }
         return {name: tensor.detach() for name, tensor in found.items() if tensor is not None}
 
 
@@ -49,20 +116,29 @@ class Net:
     @property
     def shape(self) -> tuple[object, ...]:
         """What two nets must have in common to be trained as one stack."""
-        settings = [
-            (b.tanh, b.norm and (b.norm.eps, b.norm.momentum, b.norm.convention))
-            for b in self.layers
-        ]
+        settings = [(layer.tanh, layer.residual, layer.settings()) for layer in self.layers]
         shapes = [tensor.shape for layer in self.layers for tensor in layer.tensors().values()]
         return (self.embedding.dtype, self.embedding.shape, *settings, *shapes)
 
-    def check_fit(self, split: Split) -> None:
+    def check_fit(self, split: Split, batch_size: int) -> None:
         """Refuse examples that this net cannot read; compiled code would not notice.
 
         Raises:
             ValueError: If the examples are not int64 of shape `(N, block_size)` and `(N,)`, the
-                contexts are of another length, or an index is out of range.
+                contexts are of another length, an index is out of range, or a norm cannot divide
+                a minibatch.
         """
+        for layer in self.layers:
+            settings = layer.settings()
+            if settings is None or settings.groups:
+                continue
+            if batch_size < 2:
+                raise ValueError(f"a batch norm needs at least 2 rows, got {batch_size=}")
+            if settings.ghost_size and batch_size % settings.ghost_size:
+                raise ValueError(
+                    f"a ghost batch norm of this net needs a multiple of {settings.ghost_size} "
+                    f"rows, got {batch_size=}"
+                )
         vocab_size, n_embd = self.embedding.shape
         n_inputs, n_outputs = self.layers[0].linear.fan_in, self.layers[-1].linear.weight.shape[1]
         for name, indices, axes in (("x", split.x, 2), ("y", split.y, 1)):
@@ -84,9 +160,10 @@ class Net:
 
 
 def take_apart(model: nn.Module) -> Net:
-    """Read a net as embedding, flatten, and linear layers, each with its batch norm and tanh.
+    """Read a net as embedding, flatten, and linear layers, each with its norm and tanh.
 
-    A module without parameters may stand in several places.
+    A linear layer with norm and tanh may be the branch of a residual connection. A module without
+    parameters may stand in several places.
 
     Raises:
         ValueError: Naming what keeps this net from being trained by its tensors alone: modules of
@@ -94,136 +171,73 @@ def take_apart(model: nn.Module) -> Net:
             fit, and tensors that are frozen, shared, not contiguous, not on the CPU, or not all
             float32 or all float64.
     """
-    places = model._modules if type(model) is nn.Sequential else {"": model}
-    layers = _in_order(list(places.values()))  # model.children() would name each module once
-    for place, module in {"the net": model, **places}.items():
-        assert module is not None
-        _refuse_changes(place, module)
+    places = _places(model, "")
+    modules = [*model._modules.values()] if type(model) is nn.Sequential else [model]
+    layers = _layers(modules[2:])
+    if [type(module) for module in modules[:2]] != [Embedding, Flatten] or not layers:
+        inside = list(places.values())[type(model) is nn.Sequential :]
+        kinds = [name_of(type(module)) for module in inside]
+        refuse(
+            "know a Sequential of embedding, flatten, then linear, norm and tanh in this order, "
+            f"got {' '.join(kinds)}"
+        )
+    for place, module in places.items():
+        refuse_changes(place or "the net", module)
     tensors: dict[str, Tensor] = {}
     for place, module in places.items():
-        for name, register in _REGISTERS.get(type(module), {}).items():
+        for name, register in REGISTERS.get(type(module), {}).items():
             tensor = getattr(module, name, None)
             if tensor is not None or name != "bias":
                 own = getattr(module, register).get(name)
-                tensors[f"{place}.{name}"] = _checked(f"{place}.{name}", tensor, own)
+                tensors[f"{place}.{name}"] = checked(f"{place}.{name}", tensor, own)
     embedding, *others = tensors.items()
     for name, tensor in others:
         if tensor.dtype != embedding[1].dtype:
-            _refuse(
+            refuse(
                 f"need one dtype for all tensors, got {name}: {tensor.dtype} beside "
                 f"{embedding[0]}: {embedding[1].dtype}",
                 "call model.float() or model.double() first",
             )
     refuse_shared_memory(tensors)
     _refuse_misfits(embedding[1], layers)
-    return Net(embedding[1].detach(), layers, tensors)
+    return Net(embedding[1].detach(), tuple(layers), tensors)
 
 
-def refuse_shared_memory(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that share memory, wholly or in part: an update of one would move the other.
-
-    Args:
-        tensors: Contiguous tensors, and what to call them.
-
-    Raises:
-        ValueError: Naming two tensors that overlap.
-    """
-    places = sorted((t.data_ptr(), t.data_ptr() + t.nbytes, name) for name, t in tensors.items())
-    for (_, end, name), (start, _, other) in pairwise(places):
-        if start < end:
-            _refuse(
-                f"train each tensor by itself, but {name} and {other} share memory",
-                "give each its own, for example with copy.deepcopy, or train with "
-                "makemore3.training",
-            )
+def _places(model: nn.Module, place: str) -> dict[str, nn.Module]:
+    """Name a module and what is in it, place by place: named_modules() names a module once."""
+    places = {place: model}
+    if type(model) in (nn.Sequential, Residual):
+        for name, module in model._modules.items():
+            places |= _places(module, f"{place}.{name}".lstrip(".")) if module else {}
+    return places
 
 
-_REGISTERS = {
-    Embedding: {"weight": "_parameters"},
-    Linear: {"weight": "_parameters", "bias": "_parameters"},
-    BatchNorm1d: {
-        "gamma": "_parameters",
-        "beta": "_parameters",
-        "running_mean": "_buffers",
-        "running_var": "_buffers",
-    },
-}
-_KINDS = (nn.Sequential, Embedding, Flatten, Linear, BatchNorm1d, Tanh)
-_METHODS: dict[type[nn.Module], dict[str, object]] = {
-    kind: {n: m for n, m in vars(kind).items() if callable(m)} for kind in _KINDS
-}
-_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
-
-
-def _in_order(modules: list[nn.Module | None]) -> tuple[Layer, ...]:
-    kinds = [type(module) for module in modules]
-    known = kinds[:3] == [Embedding, Flatten, Linear]
+def _layers(modules: Sequence[nn.Module | None]) -> list[Layer] | None:
+    """Read modules in a row as layers, or return None if they are something else."""
     layers: list[Layer] = []
-    for module, before in zip(modules[2:], kinds[1:], strict=False):
+    while modules:
+        first, *modules = modules
         # By type, not isinstance: a subclass may compute something else.
-        if type(module) is Linear:
-            layers.append(Layer(module, None, False))
-        elif type(module) is BatchNorm1d and before is Linear:
-            layers[-1] = Layer(layers[-1].linear, module, False)
-        elif type(module) is Tanh and before in (Linear, BatchNorm1d):
-            layers[-1] = Layer(layers[-1].linear, layers[-1].norm, True)
+        if type(first) is Residual and type(first.branch) is nn.Sequential:
+            inner = _layers(list(first.branch._modules.values()))
+            if inner is None or len(inner) != 1 or inner[0].residual:
+                return None
+            layers.append(replace(inner[0], residual=True))
+        elif type(first) is Linear:
+            norm = modules[0] if modules and type(modules[0]) in NORMS else None
+            modules = modules[norm is not None :]
+            tanh = bool(modules) and type(modules[0]) is Tanh
+            modules = modules[tanh:]
+            layers.append(Layer(first, cast("Norm | None", norm), tanh))
         else:
-            known = False
-            break
-    if not known:
-        _refuse(
-            "know a Sequential of embedding, flatten, then linear, batch norm and tanh in this "
-            f"order, got {' '.join(map(_name, kinds)) or 'none'}"
-        )
-    return tuple(layers)
-
-
-def _refuse_changes(place: str, module: nn.Module) -> None:
-    """Refuse a module that does more, or something else, than its class was written to do."""
-    if any(getattr(module, hooks) for hooks in _HOOKS):
-        _refuse(f"call no hooks, and {place} has some", "remove them first")
-    if torch_module._has_any_global_hook():
-        _refuse("call no hooks, and torch has some for all modules", "remove them first")
-    kind: type[nn.Module] = type(module)
-    replaced = set(vars(module)) & set(dir(kind))
-    replaced |= {name for name, own in _METHODS[kind].items() if vars(kind).get(name) is not own}
-    if replaced:
-        _refuse(f"call no methods, and {place} has another {min(replaced)} than {_name(kind)} had")
-
-
-def _checked(name: str, tensor: object, own: object) -> Tensor:
-    """Return the tensor that a layer computes with if it is the layer's own and plain."""
-    if type(tensor) not in (nn.Parameter, Tensor) or tensor is not own:
-        _refuse(f"need {name} as a plain tensor that its layer owns, got {_name(type(tensor))}")
-    assert isinstance(tensor, Tensor)
-    if tensor.layout != torch.strided or tensor.device.type != "cpu":
-        _refuse(
-            f"need dense tensors on the CPU, got {name}: {tensor.layout} on {tensor.device}",
-            "call model.cpu(), or train this net with makemore3.training",
-        )
-    if tensor.dtype not in (torch.float32, torch.float64):
-        _refuse(f"need float32 or float64, got {name}: {tensor.dtype}", "call model.float() first")
-    if not tensor.is_contiguous():
-        _refuse(
-            f"need contiguous tensors, got {name}: shape {tuple(tensor.shape)} with strides "
-            f"{tensor.stride()}",
-            f"set {name}.data = {name}.data.contiguous() first",
-        )
-    is_parameter = isinstance(tensor, nn.Parameter)
-    if tensor.requires_grad != is_parameter or tensor.is_inference():
-        _refuse(
-            "train every parameter and no buffer, got "
-            f"{name}: requires_grad={tensor.requires_grad}, is_inference={tensor.is_inference()}"
-        )
-    if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
-        _refuse(f"call no hooks, and {name} has some", "remove them first")
-    return tensor
+            return None
+    return layers
 
 
 def _refuse_misfits(embedding: Tensor, layers: Iterable[Layer]) -> None:
     """Refuse sizes and settings that no layer is made with; compiled code would not notice."""
     if embedding.ndim != 2 or not embedding.numel():
-        _refuse(f"need an embedding with two axes, got shape {tuple(embedding.shape)}")
+        refuse(f"need an embedding with two axes, got shape {tuple(embedding.shape)}")
     features = None
     for number, layer in enumerate(layers, 1):
         linear, norm = layer.linear, layer.norm
@@ -245,19 +259,24 @@ def _refuse_misfits(embedding: Tensor, layers: Iterable[Layer]) -> None:
                     f"linear layer {number} of this net needs a {name} of shape {wanted}, got "
                     f"{tuple(tensor.shape)}"
                 )
-        if norm is not None and (
-            not isinstance(norm.eps, float | int)
-            or not isinstance(norm.momentum, float | int)
-            or norm.convention not in get_args(Convention)
-        ):
-            _refuse(f"need numbers and a known convention as settings of a norm, got {norm}")
+        if layer.residual and features != linear.fan_in:
+            raise ValueError(
+                f"the branch of linear layer {number} of this net makes {features} features of "
+                f"{linear.fan_in}, and cannot be added to them"
+            )
+        if norm is not None and not _has_sense(norm):
+            refuse(f"need settings of a norm as its layer accepts them, got {norm}")
 
 
-def _name(kind: type) -> str:
-    """Name a class: ours by its name alone, another with its module."""
-    ours = getattr(our_layers, kind.__name__, None) is kind
-    return kind.__name__ if ours else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _refuse(why: str, instead: str = "train this net with makemore3.training") -> NoReturn:
-    raise ValueError(f"the fast trainers {why}: {instead}")
+def _has_sense(norm: Norm) -> bool:
+    """Whether a norm's settings are still such as its layer is made with."""
+    if not isinstance(norm.eps, float | int):
+        return False
+    if isinstance(norm, BatchNorm1d):
+        return (
+            isinstance(norm.momentum, float | int)
+            and norm.convention in get_args(Convention)
+            and (not isinstance(norm, GhostBatchNorm1d) or norm.ghost_size >= 2)
+        )
+    groups = norm.num_groups if isinstance(norm, GroupNorm) else 1
+    return groups >= 1 and norm.num_features % groups == 0

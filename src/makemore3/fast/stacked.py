@@ -10,8 +10,13 @@ to $z$, a batch of $N$ rows, and $\sum$ over its rows:
   $\sigma^2 = \sum(x - \mu)^2 / D + \epsilon$, where $D$ is $N$, or $N - 1$ by the lecture's
   convention. $d\beta = \sum dz$ and $d\gamma = \sum dz\,\hat{x}$. The input acts directly, through
   $\mu$ and through $\sigma$: $dx = (\gamma/\sigma)\,(dz - d\beta/N - \hat{x}\,d\gamma/D)$, which is
-  Ioffe & Szegedy 2015, section 3, in one line.
+  Ioffe & Szegedy 2015, section 3, in one line. A ghost batch norm does so for each group of rows.
+- Group norm, and layer norm, which has one group: the same along a row, over the $K$ features of a
+  group. There $\gamma$ differs within the sums, so with $d\hat{x} = \gamma\,dz$ it becomes
+  $dx = (d\hat{x} - \sum d\hat{x}/K - \hat{x}\sum d\hat{x}\,\hat{x}/K)/\sigma$. RMS norm subtracts
+  no mean, and has no second term.
 - Linear: $z = aW + b$, so $dW = a^T dz$, $db = \sum dz$ and $da = dz\,W^T$.
+- Residual branch: $y = x + f(x)$, so $dx$ is $dy$ and what comes back through $f$.
 - Embedding: each row of the table gets the sum of the gradients of where it was looked up.
 """
 
@@ -20,7 +25,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from makemore3.fast.nets import Layer, Net
+from makemore3.fast.nets import Layer, Net, NormSettings
 
 
 class Stack:
@@ -61,12 +66,14 @@ class Stack:
             if "bias" in tensors:
                 z += tensors["bias"][:, None]
             x_hat = inverse_std = None
-            if layer.norm is not None:
-                x_hat, inverse_std = _normalise(z, layer, tensors)
-                z = tensors["gamma"][:, None] * x_hat + tensors["beta"][:, None]
+            if (settings := layer.settings()) is not None:
+                x_hat, inverse_std = _normalise(z, settings, tensors)
+                z = tensors["gamma"][:, None] * x_hat
+                if "beta" in tensors:
+                    z = z + tensors["beta"][:, None]
             out = torch.tanh(z) if layer.tanh else z
             passed.append((a, x_hat, inverse_std, out))
-            a = out
+            a = a + out if layer.residual else out
 
         log_p = torch.log_softmax(a, 2)
         losses = -log_p.gather(2, y[..., None]).mean((1, 2))
@@ -77,24 +84,20 @@ class Stack:
         for (layer, tensors), (a, x_hat, inverse_std, out) in zip(
             reversed(self._layers), reversed(passed), strict=True
         ):
-            gradients = {}
+            gradients: dict[str, Tensor] = {}
+            direct = d
             if layer.tanh:
                 d = d * (1 - out * out)
-            if layer.norm is not None:
+            if (settings := layer.settings()) is not None:
                 assert x_hat is not None
-                gradients["beta"] = d.sum(1)
-                gradients["gamma"] = (d * x_hat).sum(1)
-                divisor = n if layer.norm.convention == "torch" else n - 1
-                d = (
-                    d
-                    - gradients["beta"][:, None] / n
-                    - x_hat * gradients["gamma"][:, None] / divisor
-                )
-                d = d * tensors["gamma"][:, None] * inverse_std
+                assert inverse_std is not None
+                d, gradients = _norm_backward(d, x_hat, inverse_std, tensors["gamma"], settings)
             if "bias" in tensors:
                 gradients["bias"] = d.sum(1)
             gradients["weight"] = torch.bmm(a.mT, d)
             d = torch.bmm(d, tensors["weight"].mT)
+            if layer.residual:
+                d += direct
             for name, gradient in gradients.items():
                 tensors[name] -= (lr if gradient.ndim == 3 else lr[:, 0]) * gradient
 
@@ -112,19 +115,69 @@ class Stack:
                     tensor.copy_(together[name][m])
 
 
-def _normalise(x: Tensor, layer: Layer, tensors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _parts(x: Tensor, settings: NormSettings) -> tuple[Tensor, int]:
+    """Return a view of `(M, N, features)`, and its axis along which a norm takes its moments."""
+    if settings.groups:
+        return x.unflatten(2, (settings.groups, -1)), 3
+    if settings.ghost_size:
+        return x.unflatten(1, (-1, settings.ghost_size)), 2
+    return x, 1
+
+
+def _normalise(
+    x: Tensor, settings: NormSettings, tensors: dict[str, Tensor]
+) -> tuple[Tensor, Tensor]:
     """Return x hat and 1 / sigma, having moved the running statistics towards the batch's."""
-    assert layer.norm is not None
-    convention, momentum = layer.norm.convention, layer.norm.momentum
-    mean = x.mean(1, keepdim=True)
-    centred = x - mean
-    squares = centred.square().sum(1)
-    unbiased = squares / (x.shape[1] - 1)
-    var = squares / x.shape[1] if convention == "torch" else unbiased
-    inverse_std = torch.rsqrt(var + layer.norm.eps)[:, None]
-    tensors["running_mean"].lerp_(mean[:, 0], momentum)
-    if convention == "lecture-std":
-        tensors["running_var"].sqrt_().lerp_(unbiased.sqrt(), momentum).square_()
+    parts, axis = _parts(x, settings)
+    size = parts.shape[axis]
+    mean = parts.mean(axis, keepdim=True) if settings.centred else None
+    centred = parts if mean is None else parts - mean
+    squares = centred.square().sum(axis)
+    if settings.groups or mean is None:
+        var = squares / size
     else:
-        tensors["running_var"].lerp_(unbiased, momentum)
-    return centred * inverse_std, inverse_std
+        unbiased = squares / (size - 1)
+        var = unbiased if settings.unbiased else squares / size
+        _move_running_statistics(mean.squeeze(axis), unbiased, settings, tensors)
+    inverse_std = torch.rsqrt(var + settings.eps).unsqueeze(axis)
+    x_hat = centred * inverse_std
+    return x_hat if axis == 1 else x_hat.reshape(x.shape), inverse_std
+
+
+def _move_running_statistics(
+    mean: Tensor, var: Tensor, settings: NormSettings, tensors: dict[str, Tensor]
+) -> None:
+    ghosts = settings.ghost_size
+    moments = zip(mean.unbind(1), var.unbind(1), strict=True) if ghosts else [(mean, var)]
+    for one_mean, one_var in moments:
+        tensors["running_mean"].lerp_(one_mean, settings.momentum)
+        if settings.running_std:
+            running_std = tensors["running_var"].sqrt_()
+            running_std.lerp_(one_var.sqrt(), settings.momentum).square_()
+        else:
+            tensors["running_var"].lerp_(one_var, settings.momentum)
+
+
+def _norm_backward(
+    d: Tensor, x_hat: Tensor, inverse_std: Tensor, gamma: Tensor, settings: NormSettings
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the gradient of a norm's input, and those of its gain and shift."""
+    shape = d.shape
+    gradients = {}
+    if settings.groups:
+        gradients["gamma"] = (d * x_hat).sum(1)
+        if settings.centred:
+            gradients["beta"] = d.sum(1)
+        d = d * gamma[:, None]
+    (d, axis), (x_hat, _) = _parts(d, settings), _parts(x_hat, settings)
+    size = d.shape[axis]
+    total, slope = d.sum(axis), (d * x_hat).sum(axis)
+    if not settings.groups:
+        ghosts = settings.ghost_size
+        gradients["gamma"] = slope.sum(1) if ghosts else slope
+        gradients["beta"] = total.sum(1) if ghosts else total
+    if settings.centred:
+        d = d - total.unsqueeze(axis) / size
+    d = (d - x_hat * slope.unsqueeze(axis) / (size - settings.unbiased)) * inverse_std
+    d = d if axis == 1 else d.reshape(shape)
+    return d if settings.groups else d * gamma[:, None], gradients
