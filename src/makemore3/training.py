@@ -1,8 +1,9 @@
-"""Plain stochastic gradient descent, as in the lecture, and the loss on whole splits."""
+"""Stochastic gradient descent as in the lecture, or Adam, and the loss on whole splits."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,9 @@ from tqdm import tqdm
 
 from makemore3.data import Dataset, Split, minibatch
 from makemore3.models import LECTURE_SEED, evaluating
+
+Optimizer = Literal["sgd", "adam"]
+"""How a gradient becomes a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +26,21 @@ class TrainConfig:
         batch_size: Examples per step.
         lr: Learning rate.
         lr_decay_step: From this step on the rate is `lr / 10`; steps count from 0.
+        optimizer: `"sgd"`: each parameter moves by the rate times its gradient. `"adam"`:
+            `torch.optim.Adam` with its default settings; its rates are smaller, about 0.001.
 
     Raises:
         ValueError: If a setting makes no sense.
 
     Source:
-        Lecture [2:11](https://youtu.be/P6sfmUTpUmc?t=131) and its notebook.
+        Lecture [2:11](https://youtu.be/P6sfmUTpUmc?t=131) and its notebook; Kingma & Ba 2015.
     """
 
     max_steps: int = 200_000
     batch_size: int = 32
     lr: float = 0.1
     lr_decay_step: int = 100_000
+    optimizer: Optimizer = "sgd"
 
     def __post_init__(self) -> None:
         for name, least in {"max_steps": 1, "batch_size": 1, "lr_decay_step": 0}.items():
@@ -44,6 +51,11 @@ class TrainConfig:
                 )
         if not 0 < self.lr < math.inf:
             raise ValueError(f"TrainConfig needs a finite lr above 0, got {self.lr!r}")
+        if self.optimizer not in get_args(Optimizer):
+            raise ValueError(
+                f"TrainConfig knows the optimizers {' and '.join(get_args(Optimizer))}, got "
+                f"{self.optimizer!r}"
+            )
 
     def lr_at(self, step: int) -> float:
         """Return the learning rate of a step."""
@@ -129,7 +141,7 @@ def steps(
         The step that was just done.
 
     Raises:
-        ValueError: If there are no examples.
+        ValueError: If there are no examples, or Adam is to start later than at the first step.
         FloatingPointError: If a loss is not a finite number; that step changes no weight.
 
     Source:
@@ -138,8 +150,14 @@ def steps(
     """
     if len(split) == 0:
         raise ValueError("training needs at least one example, got an empty split")
+    if first and config.optimizer == "adam":
+        raise ValueError(
+            f"Adam cannot start at step {first} without the moments of the steps before: train "
+            "from the first step on"
+        )
     model.train()
     parameters = list(model.parameters())
+    adam = torch.optim.Adam(parameters) if config.optimizer == "adam" else None
     for step in range(first, config.max_steps):
         # construct the minibatch
         x, y = minibatch(split, config.batch_size, generator=generator)
@@ -156,9 +174,13 @@ def steps(
 
         # update
         lr = config.lr_at(step)
-        for p in parameters:
-            if (grad := p.grad) is not None:  # a frozen one has none
-                p.data += -lr * grad
+        if adam is not None:
+            adam.param_groups[0]["lr"] = lr
+            adam.step()
+        else:
+            for p in parameters:
+                if (grad := p.grad) is not None:  # a frozen one has none
+                    p.data += -lr * grad
 
         yield StepInfo(step, model, loss.item(), lr)
 

@@ -68,6 +68,30 @@ def test_training_is_torchs_sgd_up_to_rounding(small_split: Split) -> None:
     torch.testing.assert_close(ours.state(), oracle.state(), rtol=1e-4, atol=1e-5)
 
 
+def test_adam_is_torchs(small_split: Split) -> None:
+    config = TrainConfig(max_steps=30, batch_size=8, lr=0.01, lr_decay_step=20, optimizer="adam")
+    ours, oracle = Run(small_split), Run(small_split)
+    ours.train(config)
+    optimizer = torch.optim.Adam(oracle.model.parameters(), lr=0.01)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[20], gamma=0.1)
+    for _ in range(30):
+        x, y = minibatch(small_split, 8, generator=oracle.generator)
+        optimizer.zero_grad()
+        F.cross_entropy(oracle.model(x), y).backward()
+        optimizer.step()
+        schedule.step()
+    torch.testing.assert_close(ours.state(), oracle.state(), rtol=1e-5, atol=1e-6)
+    by_sgd = Run(small_split)
+    by_sgd.train(TrainConfig(max_steps=30, batch_size=8, lr=0.01, lr_decay_step=20))
+    assert not same(ours.state(), by_sgd.state())
+
+
+def test_adam_starts_at_the_first_step(small_split: Split) -> None:
+    run, config = Run(small_split), TrainConfig(max_steps=3, optimizer="adam")
+    with pytest.raises(ValueError, match="Adam cannot start at step 2 without the moments"):
+        next(steps(run.model, small_split, config, generator=run.generator, first=2))
+
+
 def test_training_lowers_the_loss_and_starts_at_the_decayed_rate_if_told(
     small_split: Split,
 ) -> None:
@@ -167,6 +191,7 @@ def test_progress_bar_goes_to_stderr_on_request(
         ({"lr": -0.1}, "needs a finite lr above 0, got -0.1"),
         ({"lr": math.nan}, "needs a finite lr above 0, got nan"),
         ({"lr": math.inf}, "needs a finite lr above 0, got inf"),
+        ({"optimizer": "rmsprop"}, "knows the optimizers sgd and adam, got 'rmsprop'"),
     ],
 )
 def test_config_refuses_what_cannot_train(settings: dict[str, Any], message: str) -> None:

@@ -28,6 +28,29 @@ class CompilerError(RuntimeError):
     """The compiled trainer cannot be had on this machine; the message says why."""
 
 
+class AdamState:
+    """What Adam keeps between two calls of `train_steps`.
+
+    Args:
+        net: The net to be trained, from its first step on.
+    """
+
+    def __init__(self, net: Net) -> None:
+        count = sum(p.numel() for p in net.parameters())
+        self.moments = torch.zeros(2 * count, dtype=net.embedding.dtype)
+        self._steps = 0
+
+    def corrections(self, steps: int) -> tuple[Tensor, Tensor]:
+        """Return by what the moments fall short in each of the next steps, and count them.
+
+        Shape:
+            `(steps,)` float64, twice.
+        """
+        t = torch.arange(self._steps + 1, self._steps + steps + 1, dtype=torch.float64)
+        self._steps += steps
+        return 1 - 0.9**t, 1 - 0.999**t
+
+
 class _Layer(ctypes.Structure):
     """`LayerView` of `compiled.cpp`; a tensor that a layer lacks is a null pointer."""
 
@@ -41,7 +64,9 @@ class _Layer(ctypes.Structure):
     ]
 
 
-def train_steps(net: Net, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -> int:
+def train_steps(
+    net: Net, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor, adam: AdamState | None = None
+) -> int:
     """Take one step of gradient descent for each minibatch; Python's global lock is free meanwhile.
 
     Args:
@@ -50,6 +75,7 @@ def train_steps(net: Net, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -> i
         y: Targets, `(steps, batch_size)` int64.
         lr: Learning rate of each step, `(steps,)` float64.
         losses: Where the losses go, `(steps,)` in the net's own dtype.
+        adam: What Adam keeps from call to call, changed in place; None: plain descent.
 
     Returns:
         The number of updates. Fewer than `steps`: the loss after so many is not finite.
@@ -61,12 +87,14 @@ def train_steps(net: Net, x: Tensor, y: Tensor, lr: Tensor, losses: Tensor) -> i
     assert all(tensor.is_contiguous() for tensor in (x, y, lr, losses))
     array = (_Layer * len(net.layers))(*map(_c_layer, net.layers))
     sizes = (*net.embedding.shape, block_size, batch_size, steps)
-    return library(net.embedding.dtype).train(
-        array,
-        len(net.layers),
-        net.embedding.data_ptr(),
-        *sizes,
-        *(tensor.data_ptr() for tensor in (x, y, lr, losses)),
+    compiled = library(net.embedding.dtype)
+    start = (array, len(net.layers), net.embedding.data_ptr(), *sizes, x.data_ptr(), y.data_ptr())
+    if adam is None:
+        return compiled.train(*start, lr.data_ptr(), losses.data_ptr())
+    first, second = adam.corrections(steps)
+    step_sizes, roots = lr / first, second.sqrt()
+    return compiled.train_adam(
+        *start, *(t.data_ptr() for t in (step_sizes, losses, roots, adam.moments))
     )
 
 
@@ -121,7 +149,8 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
         raise CompilerError(f"cannot keep or load a trainer in {folder} ({error})") from error
     pointer, whole = ctypes.c_void_p, ctypes.c_int64
     loaded.train.argtypes = [pointer, whole, pointer, *[whole] * 5, *[pointer] * 4]
-    loaded.train.restype = whole
+    loaded.train_adam.argtypes = [*loaded.train.argtypes, pointer, pointer]
+    loaded.train.restype = loaded.train_adam.restype = whole
     return loaded
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from makemore3.data import Split
-from makemore3.fast.compiled import CompilerError, library, train_steps
+from makemore3.fast.compiled import AdamState, CompilerError, library, train_steps
 from makemore3.fast.nets import Net, take_apart
 from makemore3.fast.stacked import Stack
 from makemore3.fast.strict import refuse_shared_memory
@@ -116,7 +116,7 @@ def train_many(
 
     groups: dict[object, list[int]] = {}
     for index, (net, config) in enumerate(zip(nets, configs, strict=True)):
-        together = (net.shape, config.max_steps, config.batch_size)
+        together = (net.shape, config.max_steps, config.batch_size, config.optimizer)
         groups.setdefault(index if method == "compiled" else together, []).append(index)
     histories: dict[int, History] = {}
     stop = Event()
@@ -190,17 +190,18 @@ def _draw(
 
 def _train_compiled(runs: list[_Run], split: Split) -> Iterator[Tensor]:
     ((net, config, generator),) = runs
+    adam = AdamState(net) if config.optimizer == "adam" else None
     for steps, lr in _chunks(config):
         x, y = _draw(config, split, steps, generator)
         losses = torch.full((1, steps), math.nan, dtype=net.embedding.dtype)
-        done = train_steps(net, x, y, lr, losses)
+        done = train_steps(net, x, y, lr, losses, adam)
         yield losses
         if done < steps:
             return
 
 
 def _train_stacked(runs: list[_Run], split: Split) -> Iterator[Tensor]:
-    stack = Stack([net for net, _, _ in runs])
+    stack = Stack([net for net, _, _ in runs], adam=runs[0][1].optimizer == "adam")
     for chunks in zip(*(_chunks(config) for _, config, _ in runs), strict=True):
         steps = chunks[0][0]
         drawn = [_draw(config, split, steps, generator) for _, config, generator in runs]

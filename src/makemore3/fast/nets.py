@@ -113,6 +113,10 @@ class Net:
     tensors: Mapping[str, Tensor]
     """Every tensor that training changes, by its name in the net."""
 
+    def parameters(self) -> list[Tensor]:
+        """Return the tensors that have a gradient."""
+        return [tensor for tensor in self.tensors.values() if isinstance(tensor, nn.Parameter)]
+
     @property
     def shape(self) -> tuple[object, ...]:
         """What two nets must have in common to be trained as one stack."""

@@ -20,6 +20,7 @@ to $z$, a batch of $N$ rows, and $\sum$ over its rows:
 - Embedding: each row of the table gets the sum of the gradients of where it was looked up.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -33,11 +34,14 @@ class Stack:
 
     Args:
         nets: The nets; `write_back` copies the trained numbers into them.
+        adam: Whether Adam trains them, not plain gradient descent.
     """
 
-    def __init__(self, nets: Sequence[Net]) -> None:
+    def __init__(self, nets: Sequence[Net], *, adam: bool = False) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._nets = nets
+        self._moments: dict[int, tuple[Tensor, Tensor]] | None = {} if adam else None
+        self._steps = 0
 
         def stacked(tensors: Sequence[Tensor]) -> Tensor:
             return torch.stack(list(tensors)).to(self.device)
@@ -56,6 +60,7 @@ class Stack:
             `x` is `(M, N, block_size)`, `y` is `(M, N)`, `lr` is `(M, 1, 1)`; the losses, before
             the update, are `(M,)`.
         """
+        self._steps += 1
         m, n, block_size = x.shape
         vocab_size, n_embd = self._embedding.shape[1:]
         rows = x + vocab_size * torch.arange(m, device=self.device).view(m, 1, 1)
@@ -99,12 +104,24 @@ class Stack:
             if layer.residual:
                 d += direct
             for name, gradient in gradients.items():
-                tensors[name] -= (lr if gradient.ndim == 3 else lr[:, 0]) * gradient
+                self._update(tensors[name], gradient, lr if gradient.ndim == 3 else lr[:, 0])
 
         gradient = torch.zeros_like(self._embedding)
         gradient.view(-1, n_embd).index_add_(0, rows.flatten(), d.reshape(-1, n_embd))
-        self._embedding -= lr * gradient
+        self._update(self._embedding, gradient, lr)
         return losses
+
+    def _update(self, tensor: Tensor, gradient: Tensor, lr: Tensor) -> None:
+        """Move a stack of parameters; Adam's settings are the defaults of torch.optim.Adam."""
+        if self._moments is None:
+            tensor -= lr * gradient
+            return
+        zeros = torch.zeros_like(tensor), torch.zeros_like(tensor)
+        mean, square = self._moments.setdefault(id(tensor), zeros)
+        mean.lerp_(gradient, 1 - 0.9)
+        square.lerp_(gradient.square(), 1 - 0.999)
+        root = square.sqrt() / math.sqrt(1 - 0.999**self._steps)
+        tensor -= lr / (1 - 0.9**self._steps) * mean / (root + 1e-8)
 
     def write_back(self) -> None:
         """Copy the numbers of the stack into the nets."""

@@ -74,8 +74,8 @@ def train_resumably(
         progress: Whether to show a bar on stderr. None: for runs of over a second at a terminal.
 
     Raises:
-        ValueError: If there are no examples, `every` is less than 1, or `spec` builds another net
-            than `model`.
+        ValueError: If there are no examples, `every` is less than 1, `spec` builds another net
+            than `model`, or the optimizer is Adam, whose moments are not in the file.
         CheckpointError: If the file is damaged, or belongs to another run. It stays as it is.
         OSError: If the file cannot be read or written; what it held before stays.
         FloatingPointError: If a loss is not a finite number.
@@ -83,6 +83,11 @@ def train_resumably(
     config = config or TrainConfig()
     if every < 1:
         raise ValueError(f"train_resumably needs every of at least 1, got {every}")
+    if config.optimizer != "sgd":
+        raise ValueError(
+            f"a checkpoint holds no state of {config.optimizer}: train with training.train, "
+            "without a checkpoint"
+        )
     path = Path(checkpoint)
     identity = checkpoint_identity(model, spec, split, config, generator)
     losses: list[float] = []

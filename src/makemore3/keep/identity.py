@@ -83,8 +83,8 @@ def run_key(
 
     Comments and docstrings of the source do not count. None if that cannot be told: for a net with
     hooks, with layers from elsewhere than this package, with attributes that are no plain values,
-    or where a function in memory is not the one that its source file holds, for example because it
-    was exchanged.
+    for Adam, whose moments are not kept, or where a function in memory is not the one that its
+    source file holds, for example because it was exchanged.
 
     Args:
         model: The net before the first step.
@@ -93,7 +93,7 @@ def run_key(
         generator: Source of the minibatches.
     """
     structure, sources = _structure(model), _sources(model)
-    if structure is None or sources is None:
+    if structure is None or sources is None or config.optimizer != "sgd":
         return None
     machine = (
         torch.__version__,

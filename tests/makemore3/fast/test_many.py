@@ -88,6 +88,28 @@ def test_the_chaotic_variant_agrees_where_rounding_is_finer(
     compare_with_training(build, small_split, method, torch.float64, config, 1e-8)
 
 
+ADAM = TrainConfig(max_steps=150, lr=0.01, lr_decay_step=100, optimizer="adam")
+
+
+@pytest.mark.parametrize("name", ["kaiming", "deep-batch-norm", "rms-norm", "residual-layer-norm"])
+def test_adam_agrees_with_training(
+    name: str, method: Method, small_split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "CHUNK", 40)  # it keeps its moments over the chunks
+    compare_with_training(VARIANTS[name], small_split, method, torch.float64, ADAM, 1e-7)
+
+
+def test_adam_and_plain_descent_train_side_by_side(method: Method, small_split: Split) -> None:
+    build = VARIANTS["kaiming"]
+    configs = [replace(ADAM, max_steps=20, optimizer=name) for name in ("sgd", "adam", "sgd")]
+    nets, generators = zip(*(started(build, i) for i in range(3)), strict=True)
+    histories = train_many(nets, small_split, configs, generators=generators, method=method)
+    for i, (config, history) in enumerate(zip(configs, histories, strict=True)):
+        alone, generator = started(build, i)
+        expected = train(alone, small_split, config, generator=generator).tensor()
+        torch.testing.assert_close(history.tensor(), expected, rtol=0, atol=1e-5)
+
+
 def net(
     convention: Any, *, n_embd: int, block_size: int, n_hidden: int, scale: float, generator: Any
 ) -> nn.Sequential:

@@ -10,6 +10,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -422,6 +423,15 @@ def test_a_new_checkpoint_takes_the_old_ones_place_in_one_move(
         Run(small_split).resume(checkpoint)
         assert reader.read() == content, "the old file was moved away, not written over"
     assert checkpoint.read_bytes() != content
+
+
+def test_a_run_whose_state_a_checkpoint_does_not_hold_is_refused(
+    small_split: Split, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, optimizer="adam")
+    with pytest.raises(ValueError, match="a checkpoint holds no state of adam: train with"):
+        Run(small_split).resume(tmp_path / "run.pt", config)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("every", [0, -5])

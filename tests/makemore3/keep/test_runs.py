@@ -294,6 +294,13 @@ def test_a_short_run_or_one_with_a_callback_is_not_kept(
     assert watched.files() == []
 
 
+def test_a_run_of_adam_is_not_kept(watched: Watched, small_split: Split) -> None:
+    run = Run(small_split)
+    run.config = replace(CONFIG, optimizer="adam")
+    watched.train(run)
+    assert watched.files() == []
+
+
 # What the folder holds, and what happens to it
 
 
