@@ -297,6 +297,29 @@ def test_nets_in_one_stack_keep_what_is_theirs(method: Method) -> None:
             torch.testing.assert_close(tensor, wanted, msg=f"{i}: {name}")
 
 
+def test_nets_that_differ_in_a_branch_or_in_groups_alone_are_no_stack(
+    method: Method, small_split: Split
+) -> None:
+    some: list[dict[str, Any]] = [
+        {},
+        {"residual": True},
+        {"norm": "group", "norm_options": {"num_groups": 2}},
+        {"norm": "group", "norm_options": {"num_groups": 5}},
+        {"norm": "layer"},
+        {"norm": "batch", "norm_output": False},
+        {"norm": "ghost", "norm_output": False, "norm_options": {"ghost_size": 4}},
+        {"norm": "ghost", "norm_output": False, "norm_options": {"ghost_size": 8}},
+    ]
+    builds = [partial(deep_mlp, n_linear=3, n_hidden=10, **options) for options in some]
+    config = TrainConfig(max_steps=5)
+    nets, generators = zip(*(started(build) for build in builds), strict=True)
+    histories = train_many(nets, small_split, config, generators=generators, method=method)
+    for build, history in zip(builds, histories, strict=True):
+        alone, generator = started(build)
+        expected = train(alone, small_split, config, generator=generator).tensor()
+        torch.testing.assert_close(history.tensor(), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_logits_whose_exponential_is_no_number_are_none_of_the_losses_business(
     dtype: torch.dtype, small_split: Split, method: Method
