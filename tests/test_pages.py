@@ -86,7 +86,9 @@ def baked(path: Path) -> list[Problem]:
 
 Check = Callable[[Path], list[Problem]]
 OF_EVERY_PAGE: list[Check] = [numbers, times, figures, headings, fences]
-OF_PAGES_IN_DOCS: list[Check] = [front_matter, anchors, baked, moments, rhythm, outputs]
+OF_PAGES_IN_DOCS: list[Check] = [front_matter, anchors, baked]
+FORM: list[Check] = [moments, rhythm, outputs]
+"""Of the pages in Markdown; a notebook is made to be run, cell by cell, on a wide screen."""
 OF_LECTURE_PAGES: list[Check] = [opening]
 CASES = [
     pytest.param(path, check, id=f"{path.relative_to(ROOT).as_posix()}-{check.__name__}")
@@ -94,6 +96,7 @@ CASES = [
     for check in [
         *OF_EVERY_PAGE,
         *(OF_PAGES_IN_DOCS if path in PAGES else []),
+        *(FORM if path in PAGES and path.suffix == ".md" else []),
         *(OF_LECTURE_PAGES if path.parent == DOCS / "lecture" else []),
     ]
 ]
