@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Run the command line; without the lab's packages say in one line how to get them."""
     try:
-        from makemore3.cli import run
+        from makemore3 import cli
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("makemore3"):
             raise
@@ -16,7 +16,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    return run()
+    return cli.main()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from makemore3.sampling import SAMPLING_SEED, sample_names
 from makemore3.training import TrainConfig, evaluate, train
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return the exit status: 1 for a number not reproduced, 2 for bad input."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)  # with more, sums round differently from machine to machine

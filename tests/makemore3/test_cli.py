@@ -42,18 +42,18 @@ def test_train_prints_the_losses(own_names: Path, capsys: Captured) -> None:
     train(model, dataset.train, TrainConfig(max_steps=40), generator=generator)
     losses = evaluate(model, dataset)
 
-    assert cli.run(["train", "--stage", "tanh-fixed", "--steps", "40"]) == 0
+    assert cli.main(["train", "--stage", "tanh-fixed", "--steps", "40"]) == 0
     out = capsys.readouterr().out
     assert out == (
         "tanh-fixed, 11,897 parameters, 40 steps: "
         f"train loss {losses['train']:.4f}, dev loss {losses['dev']:.4f} nats per character\n"
     )
-    cli.run(["train", "--stage", "tanh-fixed", "--steps", "40", "--seed", "1"])
+    cli.main(["train", "--stage", "tanh-fixed", "--steps", "40", "--seed", "1"])
     assert capsys.readouterr().out != out
 
 
 def test_train_defaults_to_the_softmax_fixed(own_names: Path, capsys: Captured) -> None:
-    assert cli.run(["train", "--steps", "1"]) == 0
+    assert cli.main(["train", "--steps", "1"]) == 0
     assert capsys.readouterr().out.startswith("softmax-fixed, ")
 
 
@@ -61,11 +61,11 @@ def test_train_continues_from_its_checkpoint(
     own_names: Path, tmp_path: Path, capsys: Captured
 ) -> None:
     path = tmp_path / "run.pt"
-    cli.run(["train", "--steps", "30"])
+    cli.main(["train", "--steps", "30"])
     expected = capsys.readouterr().out
-    assert cli.run(["train", "--steps", "20", "--checkpoint", str(path)]) == 0
+    assert cli.main(["train", "--steps", "20", "--checkpoint", str(path)]) == 0
     capsys.readouterr()
-    assert cli.run(["train", "--steps", "30", "--checkpoint", str(path)]) == 0
+    assert cli.main(["train", "--steps", "30", "--checkpoint", str(path)]) == 0
     assert capsys.readouterr().out == expected
 
 
@@ -74,16 +74,16 @@ def test_sample_prints_names_of_the_stage_that_was_trained(
     stage: str, own_names: Path, tmp_path: Path, capsys: Captured
 ) -> None:
     path = str(tmp_path / "run.pt")
-    cli.run(["train", "--stage", stage, "--steps", "200", "--checkpoint", path])
+    cli.main(["train", "--stage", stage, "--steps", "200", "--checkpoint", path])
     capsys.readouterr()
 
-    assert cli.run(["sample", "--checkpoint", path, "--count", "7"]) == 0
+    assert cli.main(["sample", "--checkpoint", path, "--count", "7"]) == 0
     names = capsys.readouterr().out.splitlines()
     assert len(names) == 7
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz") for name in names)
-    cli.run(["sample", "--checkpoint", path])
+    cli.main(["sample", "--checkpoint", path])
     assert capsys.readouterr().out.splitlines()[:7] == names
-    cli.run(["sample", "--checkpoint", path, "--count", "7", "--seed", "1"])
+    cli.main(["sample", "--checkpoint", path, "--count", "7", "--seed", "1"])
     assert capsys.readouterr().out.splitlines() != names
 
 
@@ -98,7 +98,7 @@ def test_sample_rebuilds_a_net_that_python_trained(
     config = TrainConfig(max_steps=30)
     train_resumably(model, split, config, generator=generator, checkpoint=path, spec=spec)
 
-    assert cli.run(["sample", "--checkpoint", str(path), "--count", "4"]) == 0
+    assert cli.main(["sample", "--checkpoint", str(path), "--count", "4"]) == 0
     generator = torch.Generator().manual_seed(SAMPLING_SEED)
     names = sample_names(model, Vocabulary(), 4, block_size=5, generator=generator)
     assert capsys.readouterr().out.splitlines() == names
@@ -112,7 +112,7 @@ def test_sample_needs_to_know_how_the_net_is_built(
     model = mlp(BATCH_NORM, n_hidden=5, generator=generator)
     config = TrainConfig(max_steps=1)
     train_resumably(model, small_split, config, generator=generator, checkpoint=path)
-    assert cli.run(["sample", "--checkpoint", str(path)]) == 2
+    assert cli.main(["sample", "--checkpoint", str(path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "run.pt does not say how its net is built, " in captured.err
@@ -135,7 +135,7 @@ def test_bad_input_is_one_line_and_status_2(
     capsys: Captured,
 ) -> None:
     monkeypatch.chdir(own_names.parent)
-    assert cli.run(arguments) == 2
+    assert cli.main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.err.splitlines()[-1].startswith("makemore3: ")
     assert message in captured.err.splitlines()[-1]
@@ -154,12 +154,12 @@ def test_bad_input_is_one_line_and_status_2(
 )
 def test_wrong_usage_is_explained(arguments: list[str], message: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit, match="2"):
-        cli.run(arguments)
+        cli.main(arguments)
     assert message in capsys.readouterr().err
 
 
 def test_the_largest_seed_is_one_that_torch_takes(own_names: Path, capsys: Captured) -> None:
-    assert cli.run(["train", "--steps", "1", "--seed", str(2**64 - 1)]) == 0
+    assert cli.main(["train", "--steps", "1", "--seed", str(2**64 - 1)]) == 0
 
 
 def test_an_interruption_ends_quietly(
@@ -169,14 +169,14 @@ def test_an_interruption_ends_quietly(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "train", interrupt)
-    assert cli.run(["train"]) == 130
+    assert cli.main(["train"]) == 130
     assert capsys.readouterr().err.endswith("makemore3: interrupted\n")
 
 
 def test_reproduce_prints_published_ours_and_digits(
     lecture_dataset: Dataset, capsys: Captured
 ) -> None:
-    assert cli.run(["reproduce", "--quick"]) == 0
+    assert cli.main(["reproduce", "--quick"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["published", "ours", "digits", "tolerance"]
     place = lines.index("as-written, step 0 (re-run, lecture 4:31; said: 27)")
@@ -193,7 +193,7 @@ def test_reproduce_fails_when_a_number_is_not_met(
 ) -> None:
     wrong = [replace(PUBLISHED[0], value="32,034"), *PUBLISHED[1:5]]
     monkeypatch.setattr(cli, "compare", partial(compare, published=wrong))
-    assert cli.run(["reproduce", "--quick"]) == 1
+    assert cli.main(["reproduce", "--quick"]) == 1
     out = capsys.readouterr().out
     assert "32,034      32,033   4 of 5         0  NOT MET: 1 off\n" in out
     assert "4 of 5 within their tolerance" in out
@@ -312,7 +312,7 @@ def test_check_diagnoses_a_network_of_ones_own(
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "modules", {**sys.modules})
     Path("mine.py").write_text(SETUP)
-    assert cli.run(["check", *arguments]) == status
+    assert cli.main(["check", *arguments]) == status
     captured = capsys.readouterr()
     assert word in captured.out + captured.err
     assert Path("report.html").exists() is ("--html" in arguments)

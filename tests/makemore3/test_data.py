@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from makemore3 import data
 from makemore3.data import (
     LECTURE_NAMES,
     Names,
@@ -27,6 +26,7 @@ from makemore3.data import (
     load_names,
     minibatch,
 )
+from makemore3.data import names as corpus
 
 CONTENT = "\n".join(["emma", "ava", "mia", "ada"] * 5000).encode()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -86,11 +86,11 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget what was loaded and said, before and after; let nothing but loopback answer."""
     monkeypatch.delenv("MAKEMORE_NAMES", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    data._lecture_or_built_in.cache_clear()
-    data._say.cache_clear()
+    corpus._lecture_or_built_in.cache_clear()
+    corpus._say.cache_clear()
     yield
-    data._lecture_or_built_in.cache_clear()
-    data._say.cache_clear()
+    corpus._lecture_or_built_in.cache_clear()
+    corpus._say.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +157,11 @@ def test_the_lectures_names_are_known_in_any_form(chosen, change, lecture):
     chosen.write_bytes(change("\n".join(lecture).encode()))
     assert load_names().from_lecture
     assert load_names().sha256[:16] == "0a30b5557f192f32"
+
+
+def test_the_lectures_names_are_known_by_their_digest_wherever_they_are_from():
+    assert Names(("zoe",), "file mine.txt", LECTURE_NAMES.sha256).from_lecture
+    assert not Names(("zoe",), "lecture's names.txt", SHA256).from_lecture
 
 
 @pytest.mark.parametrize(
@@ -254,7 +259,7 @@ def test_download_is_kept_and_serves_the_next_process(serve, tmp_path, capsys):
     assert contents(cache) == {"names.txt": CONTENT}
     assert "20,000 names, the lecture's names.txt" in capsys.readouterr().err
 
-    data._lecture_or_built_in.cache_clear()
+    corpus._lecture_or_built_in.cache_clear()
     assert load_names(remote=server.remote, cache_dir=cache) == names
     assert server.requests == ["/names.txt"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from makemore3.cli import run
+from makemore3 import cli
 from makemore3.lab import playground
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +61,7 @@ def test_only_what_is_outdated_is_compiled(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(playground, "compile_engine", compiled)
     for _ in range(2):
-        assert run(["playground", str(tmp_path)]) == 0
+        assert cli.main(["playground", str(tmp_path)]) == 0
     assert len(calls) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *("engine.json", "engine.wasm", "lecture.json")
@@ -72,7 +72,7 @@ def test_without_the_compiler_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(playground, "COMPILER", "ziglang==0.0.0")
-    assert run(["playground", str(tmp_path)]) == 2
+    assert cli.main(["playground", str(tmp_path)]) == 2
     assert "python -m pip install ziglang==0.0.0" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

@@ -394,9 +394,9 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(
 
 FULL = """
 import resource, sys
-from makemore3.cli import run
+from makemore3.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-sys.exit(run(["train", "--steps", "9", "--checkpoint", sys.argv[2]]))
+sys.exit(main(["train", "--steps", "9", "--checkpoint", sys.argv[2]]))
 """
 
 

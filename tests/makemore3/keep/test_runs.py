@@ -429,7 +429,7 @@ def test_a_change_of_our_source_makes_another_run(tmp_path: Path) -> None:
     last_loss()  # the running statistics take no part in the loss
     edit("training.py", "p.data += -lr * grad", "p.data += -0.5 * lr * grad")
     assert last_loss() not in (first, second)
-    edit("data.py", "(batch_size,), generator", "(batch_size + 1,), generator")
+    edit("data/examples.py", "(batch_size,), generator", "(batch_size + 1,), generator")
     last_loss()
     assert len(list(folder.iterdir())) == 5
 

@@ -109,7 +109,7 @@ def test_command_prints_a_line_for_each_method_and_records_them(
     monkeypatch.setattr(cli, "load_dataset", lambda: made_up)
     path = tmp_path / "speed.json"
     arguments = ["bench", "--rounds", "1", "--seconds", "0.01", "--record", str(path)]
-    assert cli.run(arguments) == 0
+    assert cli.main(arguments) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split()[-5:] == ["steps/s", "ratio", "loss", "differs", "by"]
     recorded = read_speed(path)
@@ -121,12 +121,12 @@ def test_command_prints_a_line_for_each_method_and_records_them(
 def test_a_record_without_a_folder_is_refused_before_anything_is_timed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
-    assert cli.run(["bench", "--record", str(tmp_path / "none" / "speed.json")]) == 2
+    assert cli.main(["bench", "--record", str(tmp_path / "none" / "speed.json")]) == 2
     assert "--record needs a folder that exists, got" in capsys.readouterr().err
 
 
 def test_no_rounds_are_refused(capsys: pytest.CaptureFixture[str]):
-    assert cli.run(["bench", "--rounds", "0"]) == 2
+    assert cli.main(["bench", "--rounds", "0"]) == 2
     assert "bench needs at least 1 round, got 0" in capsys.readouterr().err
 
 

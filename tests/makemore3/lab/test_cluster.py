@@ -115,9 +115,9 @@ def test_the_command_hands_its_runs_to_a_cluster(
     monkeypatch.setenv("MAKEMORE_NAMES", str(names))
     command = ["sweep", "loss-log", "--seeds", "1", "--steps", "20", "--record"]
     here, there = tmp_path / "here.jsonl", tmp_path / "there.jsonl"
-    assert cli.run([*command, str(here)]) == 0
+    assert cli.main([*command, str(here)]) == 0
     table = capsys.readouterr().out
-    assert cli.run([*command, str(there), "--scheduler", workers.scheduler_address]) == 0
+    assert cli.main([*command, str(there), "--scheduler", workers.scheduler_address]) == 0
     assert capsys.readouterr().out == table
     assert there.read_bytes() == here.read_bytes()
 
@@ -191,7 +191,7 @@ def test_without_its_package_one_line_says_what_to_install(
     monkeypatch.setenv("MAKEMORE_NAMES", str(names))
     monkeypatch.setitem(sys.modules, "distributed", None)
     command = ["sweep", "loss-log", "--record", str(tmp_path / "a"), "--scheduler", "tcp://none:1"]
-    assert cli.run(command) == 2
+    assert cli.main(command) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         "makemore3: a cluster needs distributed, which is not installed; in the project's folder "
         'run: python -m pip install -e ".[cluster]"'

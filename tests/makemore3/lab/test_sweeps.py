@@ -343,7 +343,7 @@ def test_the_command_prints_means_and_names_failures(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["sweep", "loss-log", "--record", str(path), "--seeds", "2", "--steps", "20"]
-    assert cli.run(command) == 0
+    assert cli.main(command) == 0
     head, *table = capsys.readouterr().out.splitlines()
     assert head.split()[-4:] == ["runs", *SPLITS]
     names = ("as-written", "softmax-fixed", "tanh-fixed", "kaiming", "batch-norm")
@@ -361,7 +361,7 @@ def test_the_command_prints_means_and_names_failures(
     del line["losses"]
     text[place] = json.dumps({**line, "failure": "the loss is nan at step 7"})
     path.write_text("\n".join(text) + "\n")
-    assert cli.run(command) == 0
+    assert cli.main(command) == 0
     table = capsys.readouterr().out.splitlines()
     assert table[4].split()[:2] == ["kaiming", "1"]
     assert table[4].split()[3] == "-"
@@ -371,8 +371,8 @@ def test_the_command_prints_means_and_names_failures(
 @pytest.mark.usefixtures("own_names")
 def test_the_command_splits_by_distinct_names_when_told(path: Path) -> None:
     command = ["sweep", "loss-log", "--seeds", "1", "--steps", "2", "--record"]
-    assert cli.run([*command, str(path)]) == 0
+    assert cli.main([*command, str(path)]) == 0
     assert "dev_seen" in read_results(path)[0].losses
     other = path.with_name("other.jsonl")
-    assert cli.run([*command, str(other), "--distinct"]) == 0
+    assert cli.main([*command, str(other), "--distinct"]) == 0
     assert tuple(read_results(other)[0].losses) == SPLITS
