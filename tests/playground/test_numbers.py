@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from literate.mkdocs_hooks import front_coded
+from literate.served import front_coded
 from torch import nn
 
 from makemore3.data import Dataset, Vocabulary, minibatch
