@@ -17,7 +17,7 @@ import torch
 
 from makemore3 import cli
 from makemore3.data import Dataset, Names, Split, load_dataset, minibatch
-from makemore3.fast import best_method
+from makemore3.fast import best_method, train_many
 from makemore3.lab import sweeps
 from makemore3.lab.records import read_results
 from makemore3.lab.sweeps import minibatch_generator, seeds, sweep
@@ -221,6 +221,15 @@ def test_a_stack_is_trained_as_a_whole_or_not_at_all(
     assert path.read_bytes() == whole
     assert first[0].versions["trainer"] == "torch, stacked"
 
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps, "train_many", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(VARIANTS, [1, 2, 3], made_up, path, method="stacked")
+    with pytest.raises(ValueError, match="holds no results"):  # of a stack that is half done
+        read_results(path)
+
 
 def test_a_run_that_fails_is_named_and_not_dropped(made_up: Dataset, path: Path) -> None:
     net = VARIANTS[0].net
@@ -232,7 +241,13 @@ def test_a_run_that_fails_is_named_and_not_dropped(made_up: Dataset, path: Path)
     lost, at_the_end, stable = sweep(variants, [1], made_up, path)
     assert lost.failure is not None
     assert lost.failure.startswith("the loss is ")
-    assert 0 < int(lost.failure.rpartition(" ")[2]) < 60
+    model = net.build(generator=torch.Generator().manual_seed(1))
+    generators = [minibatch_generator(1)]
+    (history,) = train_many(
+        [model], made_up.train, variants[0].config, generators=generators, progress=False
+    )
+    assert 0 < len(history) < 60
+    assert lost.failure.endswith(f" at step {len(history) - 1}"), "steps count from 0"
     assert lost.losses == {}
     # The loss of its one batch is that of the first weights; only the last weights are lost.
     assert at_the_end.failure is not None

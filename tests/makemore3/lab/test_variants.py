@@ -1,11 +1,37 @@
 """The nets that sweeps compare: each named once, and paired where a page subtracts them."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from makemore3.data import Dataset
 from makemore3.fast.nets import take_apart
+from makemore3.lab.records import read_results
+from makemore3.lab.sweeps import sweep
 from makemore3.lab.variants import DEPTHS, SWEEPS
 from makemore3.layers import BatchNorm1d, Linear, Tanh
+
+RECORDS = sorted((Path(__file__).parents[3] / "docs" / "experiments" / "runs").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_the_records_of_the_pages_are_those_of_the_sweeps(
+    path: Path, lecture_dataset: Dataset, tmp_path: Path
+) -> None:
+    name = "loss-log" if path.stem == "leak" else path.stem
+    results = read_results(path)
+    seeds = sorted({result.seed for result in results})
+    assert len(results) == len(seeds) * len(SWEEPS[name])
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    # Nothing is trained: net, settings, names and first weights are compared, and all are there.
+    assert len(sweep(SWEEPS[name], seeds, lecture_dataset, copy)) == len(results)
+    assert copy.read_bytes() == path.read_bytes()
+
+
+def test_the_records_are_small() -> None:
+    assert sum(path.stat().st_size for path in RECORDS) < 250_000
 
 
 @pytest.mark.parametrize("name", SWEEPS)
