@@ -67,11 +67,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """While a page is executed, a long run that was done before is read back."""
     if item.path.suffix != ".md":
         return (yield)
-    from makemore3 import keep, training
+    from makemore3 import fast, keep, training
     from makemore3.lab import reproduce
 
     train = keep.kept(training.train, item.config.stash[RUNS])
-    with patch.object(training, "train", train), patch.object(reproduce, "train", train):
+    train_many = keep.kept_many(fast.train_many, item.config.stash[RUNS])
+    with (
+        patch.object(training, "train", train),
+        patch.object(reproduce, "train", train),
+        patch.object(fast, "train_many", train_many),
+    ):
         return (yield)
 
 
@@ -79,8 +84,10 @@ def pytest_literate_kernel_lines(config: pytest.Config) -> list[str]:
     """The same in the kernel of a notebook, in a namespace of its own."""
     lines = f"""
 from pathlib import Path
-from makemore3 import keep, training
-training.train = keep.kept(training.train, Path({str(config.stash[RUNS])!r}))
+from makemore3 import fast, keep, training
+runs = Path({str(config.stash[RUNS])!r})
+training.train = keep.kept(training.train, runs)
+fast.train_many = keep.kept_many(fast.train_many, runs)
 """
     return [f"exec({lines!r}, {{}})"]
 

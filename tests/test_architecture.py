@@ -28,7 +28,9 @@ ARROWS = {
     "makemore3.data": "torch pooch requests",
     "makemore3.training": "torch tqdm makemore3.data makemore3.models",
     "makemore3.files": "",
-    "makemore3.keep": "torch makemore3.data makemore3.files makemore3.models makemore3.training",
+    "makemore3.keep": (
+        "torch makemore3.data makemore3.fast makemore3.files makemore3.models makemore3.training"
+    ),
     "makemore3.sampling": "torch makemore3.data makemore3.models",
     "makemore3.fast": (
         "torch pooch tqdm makemore3.data makemore3.files makemore3.layers makemore3.training"

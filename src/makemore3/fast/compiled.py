@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -110,15 +111,29 @@ def _c_layer(layer: Layer) -> _Layer:
     return made
 
 
-@cache
-def library(dtype: torch.dtype) -> ctypes.CDLL:
-    """Return the compiled trainer, from the user's cache if this compiler made it before.
+@dataclass(frozen=True)
+class Recipe:
+    """What the compiled trainer is made of.
+
+    Args:
+        compiler: The compiler's command, without files.
+        sources: Content of each file of `SOURCES`.
+        digest: Of both, the compiler's version and what this processor can do.
+    """
+
+    compiler: list[str]
+    sources: dict[str, bytes]
+    digest: str
+
+
+def recipe(dtype: torch.dtype) -> Recipe:
+    """Return how the trainer is compiled on this machine.
 
     Args:
         dtype: float32 or float64.
 
     Raises:
-        CompilerError: If there is no C++ compiler, it refuses, or the cache cannot be written.
+        CompilerError: If there is no C++ compiler.
     """
     compiler = [
         *shlex.split(os.environ.get("CXX") or "c++"),
@@ -130,18 +145,33 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     # The predefined macros tell the compiler's version and what this processor can do.
     macros = _run([*compiler, "-dM", "-E", "-x", "c++", os.devnull])
     digest = hashlib.sha256(repr((compiler, sources, macros)).encode()).hexdigest()
+    return Recipe(compiler, sources, digest)
+
+
+@cache
+def library(dtype: torch.dtype) -> ctypes.CDLL:
+    """Return the compiled trainer, from the user's cache if this compiler made it before.
+
+    Args:
+        dtype: float32 or float64.
+
+    Raises:
+        CompilerError: If there is no C++ compiler, it refuses, or the cache cannot be written.
+    """
+    how = recipe(dtype)
+    name = f"trainer-{how.digest[:16]}"
     folder = Path(pooch.os_cache("makemore3"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = next(filter(_is_whole, folder.glob(f"trainer-{digest[:16]}-*.so")), None)
+        path = next(filter(_is_whole, folder.glob(f"{name}-*.so")), None)
         if path is None:
             with tempfile.TemporaryDirectory() as aside:
-                for name, source in sources.items():
-                    Path(aside, name).write_bytes(source)
+                for file_name, source in how.sources.items():
+                    Path(aside, file_name).write_bytes(source)
                 made = Path(aside, "trainer.so")
-                _run([*compiler, str(Path(aside, SOURCES[0])), "-o", str(made)])
+                _run([*how.compiler, str(Path(aside, SOURCES[0])), "-o", str(made)])
                 content = made.read_bytes()
-            path = folder / f"trainer-{digest[:16]}-{hashlib.sha256(content).hexdigest()[:16]}.so"
+            path = folder / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.so"
             with written_whole(path) as file:
                 file.write(content)
         loaded = ctypes.CDLL(str(path))

@@ -10,13 +10,14 @@ from makemore3.keep.checkpoints import (
     save_checkpoint,
     train_resumably,
 )
-from makemore3.keep.runs import LONG, kept
+from makemore3.keep.runs import LONG, kept, kept_many
 
 __all__ = [
     "LONG",
     "Checkpoint",
     "CheckpointError",
     "kept",
+    "kept_many",
     "load_checkpoint",
     "save_checkpoint",
     "train_resumably",

@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cache
 from inspect import isclass, isfunction, unwrap
@@ -73,27 +73,37 @@ def checkpoint_identity(
         "batch_size": config.batch_size,
         "lr": config.lr,
         "lr_decay_step": config.lr_decay_step,
+        "optimizer": config.optimizer,
     }
 
 
 def run_key(
-    model: nn.Module, split: Split, config: TrainConfig, generator: torch.Generator
+    models: Sequence[nn.Module],
+    split: Split,
+    configs: Sequence[TrainConfig],
+    generators: Sequence[torch.Generator],
+    *,
+    trainer: str = "makemore3.training",
+    method: object = None,
 ) -> str | None:
-    """Return a digest of all that decides the numbers of a run, our own source code included.
+    """Return a digest of all that decides the numbers of runs, our own source code included.
 
     Comments and docstrings of the source do not count. None if that cannot be told: for a net with
     hooks, with layers from elsewhere than this package, with attributes that are no plain values,
-    for Adam, whose moments are not kept, or where a function in memory is not the one that its
-    source file holds, for example because it was exchanged.
+    or where a function in memory is not the one that its source file holds, for example because it
+    was exchanged.
 
     Args:
-        model: The net before the first step.
+        models: The nets before the first step.
         split: The examples that minibatches are drawn from.
-        config: Steps, batch size, learning rate.
-        generator: Source of the minibatches.
+        configs: Steps, batch size, learning rate of each.
+        generators: Source of the minibatches of each.
+        trainer: The module that trains.
+        method: What else decides how it does so.
     """
-    structure, sources = _structure(model), _sources(model)
-    if structure is None or sources is None or config.optimizer != "sgd":
+    structures = [_structure(model) for model in models]
+    sources = _sources({trainer, __name__}, models)
+    if None in structures or sources is None:
         return None
     machine = (
         torch.__version__,
@@ -103,8 +113,11 @@ def run_key(
         torch.are_deterministic_algorithms_enabled(),
         torch.is_autocast_enabled("cpu"),
     )
-    tensors = {**model.state_dict(), "x": split.x, "y": split.y, "draws": generator.get_state()}
-    decisive = (structure, sources, machine, config, str(generator.device), digest(tensors))
+    tensors = {"x": split.x, "y": split.y}
+    for index, (model, generator) in enumerate(zip(models, generators, strict=True)):
+        tensors |= {f"{index} {name}": tensor for name, tensor in model.state_dict().items()}
+        tensors[f"{index} draws on {generator.device}"] = generator.get_state()
+    decisive = (structures, sources, machine, method, list(configs), digest(tensors))
     return hashlib.sha256(repr(decisive).encode()).hexdigest()
 
 
@@ -137,10 +150,10 @@ def _has_hooks(place: object) -> bool:
     return any(value for name, value in vars(place).items() if name.endswith("_hooks"))
 
 
-def _sources(model: nn.Module) -> list[tuple[str, str]] | None:
+def _sources(waiting: set[str], models: Sequence[nn.Module]) -> list[tuple[str, str]] | None:
     """Return name and source digest of each module of ours that takes part; None if unclear."""
-    waiting = {"makemore3.training", __name__}
-    for kind in {type(layer) for layer in model.modules()} - {nn.Sequential}:
+    kinds = {type(layer) for model in models for layer in model.modules()}
+    for kind in kinds - {nn.Sequential}:
         if not kind.__module__.startswith(f"{_PACKAGE}."):
             return None
         waiting.add(kind.__module__)

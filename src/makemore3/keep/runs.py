@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from makemore3.data import Split
+from makemore3.fast import Method, best_method, train_many
+from makemore3.fast.compiled import recipe
 from makemore3.keep.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from makemore3.keep.identity import run_key
 from makemore3.training import History, StepInfo, TrainConfig, steps
@@ -32,7 +34,8 @@ def kept(train: Train, folder: Path, *, least_steps: int = LONG) -> Train:
     the last bit. Which run is the same is told by `identity.run_key`, from the weights to our own
     source code. A file that is damaged, or does not lead to the loss that it holds, is made again.
 
-    A run with a callback is always done, and so is one that has no key.
+    A run with a callback is always done, and so is one that has no key, or that uses Adam, whose
+    moments are not kept.
 
     Args:
         train: `training.train`.
@@ -59,14 +62,15 @@ def kept(train: Train, folder: Path, *, least_steps: int = LONG) -> Train:
                 before_last.append((_copied(model), generator.get_state()))
 
         key = None
-        if callback is None and config.max_steps >= max(least_steps, 2) and len(split) > 0:
-            key = run_key(model, split, config, generator)
+        long = config.max_steps >= max(least_steps, 2)
+        if long and callback is None and config.optimizer == "sgd" and len(split) > 0:
+            key = run_key([model], split, [config], [generator])
         if key is None:
             return train(
                 model, split, config, generator=generator, callback=callback, progress=progress
             )
         path = folder / f"{key}.pt"
-        if (history := _read_back(path, key, model, split, config, generator)) is not None:
+        if (history := _read_back(path, model, split, config, generator)) is not None:
             return history
         history = train(
             model, split, config, generator=generator, callback=watch, progress=progress
@@ -77,27 +81,125 @@ def kept(train: Train, folder: Path, *, least_steps: int = LONG) -> Train:
     return train_once
 
 
+def kept_many(
+    train_many: Callable[..., list[History]], folder: Path, *, least_steps: int = LONG
+) -> Callable[..., list[History]]:
+    """Return a function that does what `train_many` does, but each long call only once.
+
+    The end of each of its runs is kept in `folder`. As with `kept`, all that decides the numbers is
+    part of the files' names, here also the method and how its trainer is compiled. A call with
+    `finished` is always done.
+
+    Args:
+        train_many: `fast.train_many`.
+        folder: Where runs are kept.
+        least_steps: Steps, of all nets together, from which on a call is kept.
+    """
+
+    @functools.wraps(train_many)
+    def train_many_once(
+        models: Sequence[nn.Module],
+        split: Split,
+        configs: TrainConfig | Sequence[TrainConfig] | None = None,
+        *,
+        generators: Sequence[torch.Generator],
+        method: Method | None = None,
+        finished: Callable[[int, History], object] | None = None,
+        progress: bool | None = None,
+    ) -> list[History]:
+        each = configs or TrainConfig()
+        each = [each] * len(models) if isinstance(each, TrainConfig) else list(each)
+        places = [p.data_ptr() for model in models for p in model.parameters()]
+        separate = len(set(places)) == len(places) and len(set(map(id, generators))) == len(models)
+        long = sum(config.max_steps for config in each) >= least_steps
+        key = None
+        if finished is None and long and separate and len(each) == len(models) and len(split) > 0:
+            method = method or best_method()
+            key = _key_of_many(models, split, each, generators, method)
+        paths = [folder / f"{key}-{index}.pt" for index in range(len(models))]
+        if key is not None and (histories := _read_ends(paths, models, generators)) is not None:
+            return histories
+        histories = train_many(
+            models,
+            split,
+            configs,
+            generators=generators,
+            method=method,
+            finished=finished,
+            progress=progress,
+        )
+        if key is not None:
+            for path, model, generator, history in zip(
+                paths, models, generators, histories, strict=True
+            ):
+                end = (model.state_dict(), generator.get_state(), history.tensor())
+                _keep(path, Checkpoint({"key": path.stem}, *end))
+        return histories
+
+    return train_many_once
+
+
+def _key_of_many(
+    models: Sequence[nn.Module],
+    split: Split,
+    configs: Sequence[TrainConfig],
+    generators: Sequence[torch.Generator],
+    method: Method,
+) -> str | None:
+    dtypes = {p.dtype for model in models for p in model.parameters()}
+    if method == "compiled":
+        if not dtypes <= {torch.float32, torch.float64}:
+            return None  # for train_many to refuse
+        how = sorted(recipe(dtype).digest for dtype in dtypes)
+    else:
+        how = [torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"]
+    return run_key(
+        models, split, configs, generators, trainer=train_many.__module__, method=(method, how)
+    )
+
+
+def _read_ends(
+    paths: Sequence[Path], models: Sequence[nn.Module], generators: Sequence[torch.Generator]
+) -> list[History] | None:
+    """Put models and generators where kept runs left them; None, unchanged, if one is missing."""
+    ends = [_load(path) for path in paths]
+    histories = []
+    if None in ends:
+        return None
+    for end, model, generator in zip(ends, models, generators, strict=True):
+        assert end is not None
+        model.train().zero_grad()
+        model.load_state_dict(end.model)
+        generator.set_state(end.generator)
+        histories.append(History(end.losses.tolist()))
+    return histories
+
+
+def _load(path: Path) -> Checkpoint | None:
+    """Read a file of a run that is kept; None if there is none, or a damaged one."""
+    try:
+        found = load_checkpoint(path)
+    except (CheckpointError, OSError):
+        return None
+    with suppress(OSError):
+        os.utime(path)  # the files that were not used for longest are deleted first
+    return found if found.identity == {"key": path.stem} else None
+
+
 def _copied(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 def _read_back(
     path: Path,
-    key: str,
     model: nn.Module,
     split: Split,
     config: TrainConfig,
     generator: torch.Generator,
 ) -> History | None:
     """Restore a kept run and do its last step; None, with nothing changed, if there is none."""
-    try:
-        found = load_checkpoint(path)
-    except (CheckpointError, OSError):
+    if (found := _load(path)) is None:
         return None
-    if found.identity != {"key": key}:
-        return None
-    with suppress(OSError):
-        os.utime(path)  # the files that were not used for longest are deleted first
     start, draws = _copied(model), generator.get_state()
     model.load_state_dict(found.model)
     generator.set_state(found.generator)

@@ -1,0 +1,178 @@
+"""A long call of `train_many` is done once, and no other call is mistaken for it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from training_runs import CONFIG, Run
+
+from makemore3.data import Split
+from makemore3.fast import Method, compiled, train_many
+from makemore3.keep import kept_many
+from makemore3.keep import runs as keep_runs
+from makemore3.models import KAIMING, SOFTMAX_FIXED
+from makemore3.training import History
+
+
+class Watched:
+    """`train_many` with its runs kept, and the number of calls that are really made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.calls = folder, 0
+        self.train_once = kept_many(self.counted, folder, least_steps=2 * CONFIG.max_steps)
+
+    def counted(self, *arguments: Any, **options: Any) -> list[History]:
+        self.calls += 1
+        return train_many(*arguments, **options)
+
+    def train(self, runs: list[Run], **options: Any) -> list[History]:
+        return self.train_once(
+            [run.model for run in runs],
+            runs[0].split,
+            [run.config for run in runs],
+            generators=[run.generator for run in runs],
+            **{"method": "stacked"} | options,
+        )
+
+    def files(self) -> list[Path]:
+        return sorted(self.folder.iterdir()) if self.folder.exists() else []
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    return Watched(tmp_path / "runs")
+
+
+def pair(split: Split) -> list[Run]:
+    return [Run(split, KAIMING, seed=3), Run(split, SOFTMAX_FIXED, seed=4)]
+
+
+def states(runs: list[Run]) -> list[Tensor]:
+    return [tensor for run in runs for tensor in run.state()]
+
+
+@pytest.mark.parametrize("method", ["stacked", None])
+def test_a_call_read_back_is_the_call_itself_to_the_last_bit(
+    method: Method | None, watched: Watched, small_split: Split
+) -> None:
+    alone, first, second = (pair(small_split) for _ in range(3))
+    models, generators = zip(*((run.model, run.generator) for run in alone), strict=True)
+    expected = train_many(models, small_split, CONFIG, generators=generators, method=method)
+    second[0].model.eval()
+    second[0].model.get_submodule("output").get_parameter("bias").grad = torch.ones(27)
+    for runs in (first, second):
+        found = watched.train(runs, method=method)
+        assert [history.losses for history in found] == [h.losses for h in expected]
+        assert all(map(torch.equal, states(runs), states(alone)))
+        assert all(run.model.training for run in runs)
+        assert all(p.grad is None for run in runs for p in run.model.parameters())
+    assert watched.calls == 1
+    assert len(watched.files()) == 2
+
+
+def in_another_order(runs: list[Run]) -> dict[str, Any]:
+    runs.reverse()
+    return {}
+
+
+def another_weight(runs: list[Run]) -> dict[str, Any]:
+    runs[1].model.get_submodule("output").get_parameter("bias").data[3] += 1e-6
+    return {}
+
+
+def another_draw_before(runs: list[Run]) -> dict[str, Any]:
+    torch.rand(1, generator=runs[1].generator)
+    return {}
+
+
+def another_rate(runs: list[Run]) -> dict[str, Any]:
+    runs[1].config = replace(CONFIG, lr=0.2)
+    return {}
+
+
+def another_optimizer(runs: list[Run]) -> dict[str, Any]:
+    runs[1].config = replace(CONFIG, lr=0.001, optimizer="adam")
+    return {}
+
+
+def another_example(runs: list[Run]) -> dict[str, Any]:
+    runs[0].split = Split(runs[0].split.x, runs[0].split.y.roll(1))
+    return {}
+
+
+def a_call_that_is_watched(runs: list[Run]) -> dict[str, Any]:
+    return {"finished": lambda index, history: None}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        in_another_order,
+        another_weight,
+        another_draw_before,
+        another_rate,
+        another_optimizer,
+        another_example,
+        a_call_that_is_watched,
+    ],
+)
+def test_a_call_that_differs_in_anything_is_made(
+    change: Callable[[list[Run]], dict[str, Any]], watched: Watched, small_split: Split
+) -> None:
+    watched.train(pair(small_split))
+    other = pair(small_split)
+    watched.train(other, **change(other))
+    assert watched.calls == 2
+
+
+def test_the_method_and_the_making_of_its_trainer_are_part_of_the_key(
+    small_split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(method: Method) -> str | None:
+        runs = pair(small_split)
+        models, generators = [run.model for run in runs], [run.generator for run in runs]
+        return keep_runs._key_of_many(models, small_split, [CONFIG] * 2, generators, method)
+
+    monkeypatch.setattr(compiled, "_run", lambda command: b"macros of a compiler")
+    keys = {key("stacked"), key("compiled")}
+    monkeypatch.setattr(compiled, "_run", lambda command: b"macros of another compiler")
+    keys |= {key("compiled")}
+    monkeypatch.setattr(compiled, "SOURCES", compiled.SOURCES[:1])
+    keys |= {key("compiled")}
+    assert len(keys) == 4
+
+
+def test_one_generator_twice_is_refused_although_two_equal_ones_were_kept(
+    watched: Watched, small_split: Split
+) -> None:
+    watched.train([Run(small_split, KAIMING, seed=3), Run(small_split, KAIMING, seed=3)])
+    again = [Run(small_split, KAIMING, seed=3), Run(small_split, KAIMING, seed=3)]
+    again[1].generator = again[0].generator
+    with pytest.raises(ValueError, match="a generator of its own for each model"):
+        watched.train(again)
+    again = [Run(small_split, KAIMING, seed=3), Run(small_split, KAIMING, seed=3)]
+    again[1].model = again[0].model
+    with pytest.raises(ValueError, match="models"):
+        watched.train(again)
+
+
+def test_a_missing_or_damaged_file_is_made_again(watched: Watched, small_split: Split) -> None:
+    watched.train(alone := pair(small_split))
+    first, second = watched.files()
+    whole = second.read_bytes()
+    for damage in (lambda: second.unlink(), lambda: second.write_bytes(first.read_bytes())):
+        calls = watched.calls
+        damage()
+        watched.train(runs := pair(small_split))
+        assert watched.calls == calls + 1
+        assert all(map(torch.equal, states(runs), states(alone)))
+        assert second.read_bytes() == whole
+
+
+def test_a_short_call_is_not_kept(watched: Watched, small_split: Split) -> None:
+    watched.train(pair(small_split)[:1])
+    assert watched.files() == []
