@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from literate.served import front_coded
 from torch import nn
 
+from literate.served import front_coded
 from makemore3.data import Dataset, Vocabulary, minibatch
 from makemore3.diagnostics import (
     UpdateRatios,
