@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,8 @@ TORCH_LEAKS = {
 }
 
 
-def test_nothing_of_torch_reaches_the_next_page():
+def test_nothing_of_torch_reaches_the_next_page(pytestconfig: pytest.Config):
     import torch
-    from conftest import pytest_literate_reset
 
     from makemore3 import models
 
@@ -64,7 +64,9 @@ def test_nothing_of_torch_reaches_the_next_page():
 
     before = state()
     for name, code in TORCH_LEAKS.items():
-        with pytest_literate_reset():
+        with ExitStack() as resetters:
+            for resetter in pytestconfig.hook.pytest_literate_reset():
+                resetters.enter_context(resetter)
             exec(code, {"torch": torch})
             assert name == "default device" or state() != before
         assert state() == before, name

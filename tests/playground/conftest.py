@@ -1,8 +1,6 @@
 """The playground's modules in a browser, apart from the page."""
 
 import functools
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from makemore3.data import Dataset, load_dataset
 
@@ -56,21 +54,16 @@ def names() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def tab(names: Dataset) -> Iterator[Page]:
+def tab(browser: Browser, names: Dataset) -> Iterator[Page]:
     """A page that has all modules' functions as globals, and the test run's names as `corpus`."""
-    candidates = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, (shutil.which(name) for name in candidates if name)), None)
-    if found is None:
-        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in CHROMIUM")
     handler = functools.partial(_Handler, directory=str(ASSETS))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        tab = chromium.new_page()
+        tab = browser.new_page()
         tab.goto(f"http://127.0.0.1:{server.server_port}/")
         tab.evaluate(SETUP, "\n".join(names.names))
         yield tab
-        chromium.close()
+        tab.close()
         server.shutdown()
 
 

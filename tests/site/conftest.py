@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -11,7 +10,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from site_visits import QuietHandler, Scheme, Site, Visit, open_window, visit_page
 
 ROOT = Path(__file__).parents[2]
@@ -52,19 +51,6 @@ def _served(root: Path, name: str, path: str, **settings: str) -> Iterator[Site]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield Site(folder, log, f"http://127.0.0.1:{server.server_port}/{path}")
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, (shutil.which(name) for name in names if name)), None)
-    if found is None:
-        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in CHROMIUM")
-    with sync_playwright() as playwright:
-        # Without its sandbox, for the tests may run as root; it visits nothing but the own site.
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(
