@@ -52,6 +52,7 @@ _MINUS = re.compile(r"(?<![\w)\]/=^-])-(?=\d)")
 _PERCENT = re.compile(r"(?<=\d)\s(?=%)")
 _PLAIN_CODE = re.compile(r'<span class="(?:n|o|p|w)">([^<]*)</span>')
 _TABLE = re.compile(r"<table>(?P<rows>.*?)</table>", re.DOTALL)
+_EMPTY_HEAD = re.compile(r"<th([^>]*)></th>")
 _MISSING = (
     '<p class="lit-missing">The output of this block is missing or outdated: '
     "<code>pytest --bake</code> writes it.</p>"
@@ -309,7 +310,7 @@ def _numbers(text: str | None, *, behind_element: bool = False) -> str | None:
 
 
 class _Finish(Postprocessor):
-    """Lets the keyboard scroll code and tables, and thins out the code.
+    """Lets the keyboard scroll code and tables, mends empty table heads, and thins out the code.
 
     Names, operators, punctuation and blanks are two thirds of what Pygments wraps, and half of all
     the elements of a page; the style gives them no colour.
@@ -317,6 +318,7 @@ class _Finish(Postprocessor):
 
     def run(self, text: str) -> str:
         text = text.replace("<pre><span></span><code>", '<pre tabindex="0"><code>')
+        text = _EMPTY_HEAD.sub(r"<td\1></td>", text)  # a head without words says nothing
         text = _TABLE.sub(
             r'<div class="lit-table" role="group" aria-label="Table" tabindex="0">'
             r'<table class="lit">\g<rows></table></div>',

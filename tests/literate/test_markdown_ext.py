@@ -562,6 +562,13 @@ def test_code_and_tables_can_be_focused(site):
     assert '<pre tabindex="0"><code>' in html
 
 
+def test_a_table_head_without_words_is_no_head(site):
+    site.page("|   | a |\n|---|---|\n| b | c |\n\n`<th></th>`\n\n```text\nx\n```\n")
+    html = site.render()
+    assert "<td></td>\n<th>a</th>" in html
+    assert "<code>&lt;th&gt;&lt;/th&gt;</code>" in html
+
+
 def test_code_loses_the_elements_that_have_no_colour_and_none_of_its_text(site):
     code = 'for row in rows:\n    if row:\n\n        print(f"{row:>5}", row[0] < -1.5)  # "n" <p>\n'
     site.page(f"```python\n{code}```\n")
