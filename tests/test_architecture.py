@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
-PACKAGES = ("makemore3", "literate")
+PACKAGES = ("makemore3", "literate", "companion")
 
 # What the modules of a room may import besides the standard library and their own room: when they
 # are loaded, and after the bar only while one of their functions runs. A room is a module or a
@@ -48,48 +48,54 @@ ARROWS = {
     ),
     "literate": "",
     "literate.page": "",
+    "literate.outputs": "",
     "literate.compare": "| PIL",
     "literate.svg": "| matplotlib",
     "literate.reset": "| matplotlib numpy literate.svg",
     "literate.record": "literate.reset | literate.page literate.svg",
     "literate.store": "literate.page",
-    "literate.chapters": "",
-    "literate.reading": "markdown",
-    "literate.questions": "literate.chapters literate.page literate.reading",
-    "literate.form": "literate.page literate.reading literate.store",
-    "literate.prose": "literate.page",
-    "literate.lint": (
-        "pytest_codeblocks yaml literate.chapters literate.page literate.prose literate.store"
-    ),
     "literate.notebook": (
         "nbformat literate.compare literate.page literate.record literate.store "
         "| IPython jupyter_client matplotlib matplotlib_inline nbclient literate.svg"
     ),
-    "literate.download": "nbformat literate.notebook literate.page",
     "literate.hooks": "pytest",
     "literate.pytest_plugin": (
         "pytest pytest_codeblocks literate.compare literate.hooks literate.notebook literate.page "
         "literate.record literate.store"
     ),
-    "literate.markdown_ext": (
-        "markdown math_core literate.page literate.questions literate.reading literate.store"
-    ),
+    "literate.outdated": "literate.notebook literate.page literate.store",
+    "literate.__main__": "literate.outdated",
+    "literate.markdown_ext": "markdown literate.outputs literate.page literate.store",
     "literate.notebook_page": (
-        "nbconvert nbformat literate.markdown_ext literate.notebook literate.reading "
+        "nbconvert nbformat literate.markdown_ext literate.notebook literate.outputs "
         "| mkdocs_jupyter"
     ),
-    "literate.served": "",
-    "literate.search": "literate.store",
-    "literate.player": "literate.chapters literate.store",
-    "literate.finish": (
-        "platformdirs literate.notebook literate.page literate.player literate.search "
-        "literate.store | fontTools"
-    ),
-    "literate.__main__": "literate.finish",
     "literate.mkdocs_plugin": (
-        "mkdocs nbformat literate.download literate.finish literate.markdown_ext "
-        "literate.notebook literate.page literate.questions literate.served literate.store "
-        "| literate.notebook_page"
+        "mkdocs literate.markdown_ext literate.notebook | literate.notebook_page"
+    ),
+    "companion": "",
+    "companion.chapters": "",
+    "companion.reading": "markdown",
+    "companion.typography": "markdown math_core",
+    "companion.questions": "companion.chapters companion.reading literate.page",
+    "companion.markdown_ext": (
+        "markdown companion.questions companion.reading companion.typography literate.markdown_ext"
+    ),
+    "companion.prose": "literate.page",
+    "companion.lint": (
+        "pytest_codeblocks yaml companion.chapters companion.prose literate.page literate.store"
+    ),
+    "companion.form": "companion.reading literate.page literate.store",
+    "companion.download": "nbformat literate.notebook literate.page",
+    "companion.served": "",
+    "companion.search": "literate.store",
+    "companion.player": "companion.chapters literate.store",
+    "companion.finish": (
+        "platformdirs companion.player companion.search literate.store | fontTools"
+    ),
+    "companion.mkdocs_plugin": (
+        "mkdocs nbformat companion.download companion.finish companion.questions companion.served "
+        "literate.notebook literate.page literate.store"
     ),
 }
 
@@ -185,11 +191,12 @@ def test_no_modules_import_each_other_in_a_circle():
 def test_table_keeps_the_designs_principles(name):
     names = {other.partition(".")[0] for other in allowed(name)[1]}
     if name.startswith("makemore3"):
-        assert not names & {"literate", "markdown", "mkdocs", "pytest"}
+        assert not names & {"literate", "companion", "markdown", "mkdocs", "pytest"}
         assert "matplotlib" not in names or name == "makemore3.figures"
     else:
         assert not names & {"makemore3", "torch"}
-        assert "mkdocs" not in names or name == "literate.mkdocs_plugin"
+        assert "companion" not in names or name.startswith("companion")
+        assert "mkdocs" not in names or name.endswith(".mkdocs_plugin")
         assert "mkdocs_jupyter" not in names or name == "literate.notebook_page"
         assert "matplotlib" not in allowed(name)[0]
 

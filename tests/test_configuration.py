@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TEST = "tests/test_workflows.py"
-TWO = [TEST, "tests/literate/test_chapters.py"]
+TWO = [TEST, "tests/companion/test_chapters.py"]
 WAYS = {
     "a place for its cache that cannot be written": ["-o", "cache_dir=/dev/null/cache", TEST],
     "two files without xdist": ["-p", "no:xdist", *TWO],

@@ -1,4 +1,4 @@
-"""The real pages and the README, checked by `literate.lint` against what was baked."""
+"""The real pages and the README, checked by `companion.lint` against what was baked."""
 
 import json
 import re
@@ -10,8 +10,8 @@ import pytest
 from markdown import Markdown
 from mkdocs.config import load_config
 
-from literate import form, lint
-from literate.chapters import Lecture, read_chapters
+from companion import form, lint
+from companion.chapters import Lecture, read_chapters
 from literate.notebook import code_cells, read_notebook
 from literate.notebook_page import convert
 from literate.page import Page, PageError, parse_page, read_page
@@ -22,6 +22,7 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 STORE = Store(DOCS / "baked")
 NAMED = ("title", "description")
+OURS = ("literate", "companion")
 NOTEBOOKS = page_files(DOCS, "*.ipynb")
 PAGES = [*page_files(DOCS), *NOTEBOOKS]
 
@@ -166,7 +167,7 @@ def lecture() -> Lecture:
 def render(text: str) -> str:
     """The page as the site's own extensions make it, without the outputs."""
     site = load_config(str(ROOT / "mkdocs.yml"))
-    extensions = [name for name in site.markdown_extensions if name != "literate"]
+    extensions = [name for name in site.markdown_extensions if name not in OURS]
     named = {**site.mdx_configs["pymdownx.highlight"], "pygments_lang_class": True}
     configs = {**site.mdx_configs, "pymdownx.highlight": named}
     return Markdown(extensions=extensions, extension_configs=configs).convert(text)

@@ -1,10 +1,16 @@
-"""`python -m literate finish SITE`: the steps after a build, for builders other than MkDocs."""
+"""`python -m literate finish SITE`: what follows a build by any other builder than MkDocs.
+
+The outputs are checked, and the steps are taken that installed packages name in the group of entry
+points `literate.finish`: functions of the site, the docs folder and the repository's address, which
+return what is wrong.
+"""
 
 import argparse
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from literate.finish import finish, outdated
+from literate.outdated import built_without, outdated
 
 
 def main() -> int:
@@ -19,8 +25,9 @@ def main() -> int:
     for folder in (options.site, options.docs):
         if not folder.is_dir():
             parser.error(f"expected a folder, found none at {folder}")
-    finished = finish(options.site, options.docs, repository=options.repository)
-    found = [*outdated(options.docs), *finished]
+    found = [*outdated(options.docs), *built_without(options.site)]
+    for step in entry_points(group="literate.finish"):
+        found += step.load()(options.site, options.docs, repository=options.repository)
     for problem in found:
         print(problem, file=sys.stderr)
     return 1 if found else 0

@@ -1,33 +1,19 @@
 """What only MkDocs can do for the pages; nothing here knows what a page says.
 
-The plugin tells the Markdown extension which page it renders, gives MkDocs the Markdown of
-notebooks, offers pages and notebooks for download, and takes the steps after the build.
+The plugin tells the Markdown extension which page it renders, and gives MkDocs the Markdown of
+notebooks.
 """
 
 import json
 import logging
-import posixpath
-import re
 from pathlib import Path
-from urllib.parse import quote, unquote, urljoin
 
-import nbformat
-from mkdocs.config import config_options
-from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.plugins import BasePlugin, event_priority
-from mkdocs.structure.files import File, Files
+from mkdocs.plugins import BasePlugin
 from mkdocs.structure.pages import Page as SitePage
-from mkdocs.utils.templates import TemplateContext
 
-from literate.download import Link, from_page, relinked
-from literate.finish import finish
 from literate.markdown_ext import Source
 from literate.notebook import NotebookError, read_notebook
-from literate.page import PageError, read_page
-from literate.questions import DIRECTIVES, QuestionError
-from literate.served import served
-from literate.store import write_whole
 
 log = logging.getLogger("mkdocs.plugins.literate")
 
@@ -35,35 +21,14 @@ _METADATA = ("title", "description")
 """What a notebook's own metadata may say, as the front matter of a page does."""
 
 
-_CLONE = re.compile(r'<span class="gp">\$ </span>git clone REPOSITORY\b[^\n]*\n')
-
-
-class Options(Config):
-    """The plugin's options in `mkdocs.yml`."""
-
-    notebook_setup = config_options.Type(str, default="")
-    """The first cell of every notebook; the empty `REPOSITORY` becomes `extra.repository`."""
-    colab = config_options.Type(str, default="")
-    """Where Colab opens the site's notebooks; no link to it if empty."""
-
-
-class LiteratePlugin(BasePlugin[Options]):
+class LiteratePlugin(BasePlugin):
     """The events of MkDocs, in their order."""
 
     source: Source | None = None
-    files: Files
 
     def on_config(self, config: MkDocsConfig) -> None:
         """Let the extension ask which page is rendered."""
         config.mdx_configs.setdefault("literate", {})["page"] = lambda: self.source
-
-    @event_priority(-100)
-    def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
-        """Add the files that stand elsewhere, and keep all, which tell where a link leads."""
-        root = Path(config.config_file_path).parent
-        for place, content in served(root, config.extra.get("served", {})):
-            files.append(File.generated(config, place, content=content))
-        self.files = files
 
     def on_page_read_source(self, *, page: SitePage, config: MkDocsConfig) -> str | None:
         """Note which page comes next; a notebook's source is its Markdown."""
@@ -80,87 +45,6 @@ class LiteratePlugin(BasePlugin[Options]):
         except NotebookError as error:
             log.warning("%s", error)
             return f"# {path.name}\n\nThis notebook cannot be shown: `pytest --bake` renews it."
-        title, _, rest = text.partition("\n")
         words = read_notebook(path).metadata
         head = [f"{name}: {json.dumps(words[name])}" for name in _METADATA if name in words]
-        links = [f'<a href="{quote(path.name)}" download>Download this notebook</a>']
-        if self.config.colab:
-            copy = Path(page.file.abs_dest_path).with_name(path.name).relative_to(config.site_dir)
-            address = f"{self.config.colab.rstrip('/')}/{quote(copy.as_posix())}"
-            links.append(f'<a href="{address}">Open it in Colab</a>')
-        return "\n".join(["---", *head, "---", "", title, "", " · ".join(links), rest])
-
-    def on_page_content(self, html: str, *, config: MkDocsConfig, **_: object) -> str:
-        """Say what to clone where a command says `git clone REPOSITORY`."""
-        return cloned(html, config.extra.get("repository", ""))
-
-    def on_page_context(
-        self, context: TemplateContext, *, page: SitePage, config: MkDocsConfig, **_: object
-    ) -> TemplateContext:
-        """Write a page with code as a notebook too, and name that to the template."""
-        path = Path(page.file.abs_src_path or "")
-        try:
-            parsed = read_page(path) if path.suffix == ".md" else None
-            in_place = {
-                line: make(path, Path(config.docs_dir))
-                for line, make in DIRECTIVES.items()
-                if parsed and parsed.blocks and line in parsed.text
-            }
-        except (PageError, QuestionError):
-            return context  # the extension warns of it
-        if parsed and parsed.blocks:
-            # As on the page, what a cell does not print is not shown.
-            quiet = '%config InteractiveShell.ast_node_interactivity = "none"'
-            notebook = from_page(
-                parsed,
-                title=str(page.title),
-                first=f"{self.config.notebook_setup}\n{quiet}",
-                link=self._links(page, config),
-                in_place=in_place,
-            )
-            name = f"{path.stem}.ipynb"
-            context["notebook"] = name  # pyright: ignore[reportGeneralTypeIssues]
-            target = Path(page.file.abs_dest_path).with_name(name)
-            write_whole(target, nbformat.writes(notebook).encode())
-        return context
-
-    @event_priority(-100)
-    def on_post_page(self, output: str, *, page: SitePage, config: MkDocsConfig) -> None:
-        """Let the links of a notebook that was copied lead to the site."""
-        copy = Path(page.file.abs_dest_path).with_name(Path(page.file.src_uri).name)
-        if copy.suffix != ".ipynb" or not copy.is_file():
-            return
-        try:
-            notebook = read_notebook(copy)
-        except NotebookError:
-            return  # the page has warned of it
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                cell.source = relinked(cell.source, self._links(page, config))
-        write_whole(copy, nbformat.writes(notebook).encode())
-
-    @event_priority(-100)
-    def on_post_build(self, *, config: MkDocsConfig) -> None:
-        """Take the steps after the build."""
-        site, docs = Path(config.site_dir), Path(config.docs_dir)
-        for problem in finish(site, docs, repository=config.extra.get("repository", "")):
-            log.warning("%s", problem)
-
-    def _links(self, page: SitePage, config: MkDocsConfig) -> Link:
-        def link(target: str) -> str | None:
-            path, sharp, anchor = target.partition("#")
-            here = page.file.src_uri
-            uri = posixpath.normpath(posixpath.join(posixpath.dirname(here), unquote(path)))
-            file = self.files.get_file_from_path(uri if path else here)
-            if file is None or not config.site_url:
-                return None
-            return urljoin(config.site_url, file.url) + sharp + anchor
-
-        return link
-
-
-def cloned(content: str, repository: str) -> str:
-    """Fill the address in where a command says `git clone REPOSITORY`; without one it goes."""
-    return _CLONE.sub(
-        lambda line: line[0].replace("REPOSITORY", repository) if repository else "", content
-    )
+        return "\n".join([*(["---", *head, "---", ""] if head else []), text])

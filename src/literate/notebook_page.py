@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from literate.markdown_ext import Source
 from literate.notebook import NotebookError, code_cells, figure_texts, problems, read_notebook
-from literate.reading import printed
+from literate.outputs import printed
 
 PLUGIN = "mkdocs-jupyter"
 TEMPLATES = Path(__file__).parent / "templates"

@@ -1,4 +1,4 @@
-"""Placing outputs, figures and maths in a page, with plain Python-Markdown and without MkDocs."""
+"""Placing outputs and figures in a page, with plain Python-Markdown and without MkDocs."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from markdown import Markdown
 
-from literate.markdown_ext import Source
+from literate.markdown_ext import LiterateExtension, Source
 from literate.page import CONT, read_page
 from literate.store import Baked, Output, Store
 
@@ -20,14 +20,12 @@ EXTENSIONS = [
     "footnotes",
     "md_in_html",
     "tables",
-    "pymdownx.arithmatex",
     "pymdownx.details",
     "pymdownx.highlight",
     "pymdownx.superfences",
     "pymdownx.tabbed",
 ]
 CONFIGS = {
-    "pymdownx.arithmatex": {"generic": True},
     "pymdownx.tabbed": {"alternate_style": True},
     "pymdownx.highlight": {"pygments_lang_class": True},
 }
@@ -109,7 +107,7 @@ plot()
 ```
 
 ![Alt "text"](baked)
-Caption with $a < b$ and `code`.
+Caption with a < b and `code`.
 
 After.
 """
@@ -127,7 +125,7 @@ def test_output_and_figure_stand_below_their_block_inside_what_holds_it(
     assert order(
         html,
         tag,
-        "plot()",
+        "plot</span>",
         '<div class="lit-output"',
         "out 1\n",
         '<figure class="lit-figure"',
@@ -157,8 +155,7 @@ def test_whole_page_has_unique_ids_and_no_placeholder_left(site, warnings):
         "\n```python\nplot({0})\n```\n\n![Alt {0}](baked)\nCaption {0}.\n\n![Again](baked)\nMore.\n"
     )
     page = "# Title\n" + "".join(
-        f"\n{CONT}\n{fence.format(n)}\nText {n} with $x_{n}$.\n\n$$\n\\frac{{1}}{{{n}}}\n$$\n"
-        for n in range(1, 6)
+        f"\n{CONT}\n{fence.format(n)}\nText {n}.\n" for n in range(1, 6)
     ).replace(f"\n{CONT}\n", "", 1)
     site.page(page)
     site.bake()
@@ -168,7 +165,6 @@ def test_whole_page_has_unique_ids_and_no_placeholder_left(site, warnings):
     assert len(set(ids)) == 10
     assert html.count("<figure ") == html.count("<figcaption>") == 10
     assert html.count('class="lit-output"') == 5
-    assert html.count("<math") == 10
     for placeholder in ("\x02", "\x03", "wzxhzdk", "klzzwxh", "(baked", 'src="baked'):
         assert placeholder not in html
     assert warnings.messages == []
@@ -182,7 +178,7 @@ def test_block_without_output_shows_none(site):
 
 def test_output_is_shown_as_it_was_printed(site):
     site.page("```python\nx\n```\n")
-    printed = "<b> & 'a' \"b\"\n\n  indented\n# no heading\n*no emphasis* $no maths$ [[chapters]]\n"
+    printed = "<b> & 'a' \"b\"\n\n  indented\n# no heading\n*no emphasis* [[map]]\n"
     site.bake(texts={1: printed})
     html = site.render()
     (pre,) = [e for e in tree(html).iter("pre") if e.get("role")]
@@ -240,7 +236,7 @@ def test_one_renderer_can_convert_page_after_page(site):
 def test_alt_text_and_caption_keep_what_markdown_makes_of_them(site):
     site.page(
         '```python\nx\n```\n\n![R&D: a < b, *h* in `tanh`, "q"](baked)\n'
-        "**Claim.** See [this](https://example.org), $x^2$.\n\n![Plain](baked) Other *caption*\n"
+        "**Claim.** See [this](https://example.org), x.\n\n![Plain](baked) Other *caption*\n"
     )
     site.bake()
     html = site.render()
@@ -265,135 +261,43 @@ def test_ordinary_images_stay_images(site):
     assert "<figure" not in html
 
 
-# Maths
+# Lines that are replaced
 
 
-def test_maths_becomes_mathml(site):
-    site.page(
-        "Inline $a < b$ and $1 - t^2$.\n\n"
-        "$$\n\\begin{aligned} a &= b \\\\ c &< d \\end{aligned}\n$$\n"
-    )
-    html = site.render()
-    root = tree(html)
-    first, _ = [e for e in root.iter("span") if e.get("class") == "lit-math"]
-    (display,) = [e for e in root.iter("div") if e.get("class") == "lit-math"]
-    assert "".join(first.itertext()).strip() == "a<b"
-    assert next(display.iter("math")).get("display") == "block"
-    assert display.get("tabindex") == "0"
-    assert display.get("aria-label", "").startswith("Formula: \\begin{aligned} a &= b")
-    assert [re.sub(r"\s", "", "".join(row.itertext())) for row in display.iter("mtr")] == [
-        "a=b",
-        "c<d",
-    ]
-    assert "\\(" not in html
-    assert "amp;lt" not in html
+def with_map(site: Site, name: str = "page") -> str:
+    """The page, with `[[map]]` replaced by a table that names it."""
+    literate = LiterateExtension(docs=str(site.docs))
+    literate.directives["[[map]]"] = table
+    text = (site.docs / f"{name}.md").read_text()
+    return Markdown(extensions=[*EXTENSIONS, literate], extension_configs=CONFIGS).convert(text)
 
 
-def test_what_closes_a_sentence_stays_with_the_formula_before_it(site):
-    site.page("Divide by $n$; the other ($m$) by $n - 1$. Then $k$ is left.\n")
-    root = tree(site.render())
-    formulas = [e for e in root.iter("span") if e.get("class") == "lit-math"]
-    assert ["".join(e.itertext()) for e in formulas] == ["n;", "m)", "n−1.", "k"]
-    assert [e.tail for e in formulas] == [" the other (", " by ", " Then ", " is left."]
+def table(path: Path, docs: Path) -> list[str]:
+    if path.stem == "bad":
+        raise ValueError(f"{path}: expected a better page")
+    return ["| page |", "|--|", f"| {path.relative_to(docs).as_posix()} |"]
 
 
-def test_formula_that_is_not_latex_is_a_warning(site, warnings):
-    site.page("Text $\\nosuchcommand{x}$.\n")
-    site.render()
-    (message,) = warnings.messages
-    assert "\\nosuchcommand" in message
-    assert warnings.records[0].name == "mkdocs.plugins.literate"
-
-
-# Numbers
-
-
-def test_negative_numbers_have_a_minus_sign_and_percent_signs_stay_with_their_number(site):
-    site.page("From -3 to -2.5 (-1), **-4**: 20 % of it, and 3 %.\n")
-    text = "".join(tree(site.render()).itertext()).strip()
-    assert text == "From −3 to −2.5 (−1), −4: 20\u00a0% of it, and 3\u00a0%."
-
-
-def test_code_maths_and_hyphens_stay_as_they_are(site):
-    site.page(
-        "Code `-3` and `5 %`, a 5-layer net, 2026-11-21, 1e-5, ResNet-50, x -y, **Res**-50, "
-        "<https://a.example/-3>.\n\n"
-        "    -7 %\n\n$x^{-1}$ and $-2$\n"
-    )
-    root = tree(site.render())
-    text = "".join(root.itertext())
-    assert (
-        "Code -3 and 5 %, a 5-layer net, 2026-11-21, 1e-5, ResNet-50, x -y, Res-50, https://a.example/-3."
-        in text
-    )
-    assert "-7 %" in text
-    assert len(list(root.iter("math"))) == 2
-
-
-# Chapters
-
-CHAPTERS = """
-video = "VIDEO"
-length = 300
-[[chapters]]
-number = 1
-title = "Whole"
-start = 0
-page = "whole.md"
-about = "All of it."
-[[chapters]]
-number = 2
-title = "Half"
-start = 100
-page = "half.md#here"
-about = "One half."
-[[chapters]]
-number = 3
-title = "None"
-start = 200
-"""
-
-
-@pytest.fixture
-def lecture(site: Site) -> Site:
-    site.page(BODY, "whole")
-    site.bake("whole")
-    site.page("```python\nx\n```\n", "half")
-    (site.docs / "chapters.toml").write_text(CHAPTERS)
-    return site
-
-
-def test_table_of_chapters_is_computed(lecture, warnings):
-    lecture.page("# Map\n\n[[chapters]]\n\nAfter.\n", "index")
-    rows = [
-        ["".join(cell.itertext()) for cell in row]
-        for row in tree(lecture.render("index")).iter("tr")
-    ]
-    assert rows == [
-        ["No.", "Chapter", "Starts at", "To read"],
-        ["1", "WholeAll of it.", "0:00", "1 min"],
-        ["2", "HalfOne half.", "1:40", "1 min"],
-        ["3", "None", "3:20", "to come"],
-    ]
-    assert 'href="half.md#here"' in lecture.render("index")
+def test_a_directive_moves_no_output_and_is_told_the_page(site, warnings):
+    site.page("# T\n\n[[map]]\n" + BODY + "\n  [[map]]\n", "part/page")
+    site.bake("part/page")
+    root = tree(with_map(site, "part/page"))
+    assert [child.tag for child in root] == ["h1", "table", "div", "div", "figure", "p", "table"]
+    assert [cell.text for cell in root.iter("td")] == ["part/page.md"] * 2
     assert warnings.messages == []
 
 
-def test_table_above_blocks_moves_no_output(lecture, warnings):
-    lecture.page("# T\n\n[[chapters]]\n" + BODY + "\n[[chapters]]\n", "index")
-    lecture.bake("index")
-    html = lecture.render("index")
-    assert html.count("<table ") == 2
-    kinds = [child.tag for child in tree(html)]
-    assert kinds == ["h1", "div", "div", "div", "figure", "p", "div"]
-    assert warnings.messages == []
+def test_a_directive_is_replaced_on_a_page_without_blocks_and_in_a_fence_only_shown(site):
+    site.page("# T\n\n```text\n[[map]]\n```\n\n[[map]]\n")
+    html = with_map(site)
+    assert html.count("<table>") == 1
+    assert html.count("[[map]]") == 1
 
 
-def test_name_of_the_table_in_a_fence_is_only_shown(lecture):
-    lecture.page("# T\n\n```text\n[[chapters]]\n```\n\n[[chapters]]\n", "index")
-    html = lecture.render("index")
-    assert html.count("<table ") == 1
-    assert html.count("[[chapters]]") == 1
+def test_a_directive_that_cannot_be_followed_is_a_warning_and_stays(site, warnings):
+    path = site.page("# T\n\n[[map]]\n", "bad")
+    assert "[[map]]" in with_map(site, "bad")
+    assert warnings.messages == [f"{path}: expected a better page"]
 
 
 # Warnings, with page and line
@@ -551,36 +455,6 @@ def test_text_without_python_needs_no_file(site, warnings):
     assert warnings.messages == []
 
 
-# Keyboard and size
-
-
-def test_code_and_tables_can_be_focused(site):
-    site.page("| a |\n|--|\n| b |\n\n`<table></table>`\n\n```text\nx\n```\n")
-    html = site.render()
-    assert '<div class="lit-table" role="group" aria-label="Table" tabindex="0"><table' in html
-    assert html.count('<div class="lit-table"') == 1
-    assert '<pre tabindex="0"><code>' in html
-
-
-def test_a_table_head_without_words_is_no_head(site):
-    site.page("|   | a |\n|---|---|\n| b | c |\n\n`<th></th>`\n\n```text\nx\n```\n")
-    html = site.render()
-    assert "<td></td>\n<th>a</th>" in html
-    assert "<code>&lt;th&gt;&lt;/th&gt;</code>" in html
-
-
-def test_code_loses_the_elements_that_have_no_colour_and_none_of_its_text(site):
-    code = 'for row in rows:\n    if row:\n\n        print(f"{row:>5}", row[0] < -1.5)  # "n" <p>\n'
-    site.page(f"```python\n{code}```\n")
-    site.bake()
-    html = site.render()
-    kinds = set(re.findall('<span class="(.*?)"', html))
-    assert {"k", "nb", "s2", "mf", "c1"} < kinds
-    assert not kinds & {"n", "o", "p", "w"}
-    shown = next(e for e in tree(html).iter("code"))
-    assert "".join(shown.itertext()) == code
-
-
 # Imports
 
 
@@ -593,7 +467,7 @@ def test_rendering_loads_neither_torch_nor_matplotlib_nor_mkdocs(site):
         f"literate = {{'docs': {str(site.docs)!r}}}\n"
         f"html = markdown.markdown(text, extensions={[*EXTENSIONS, 'literate']!r},\n"
         f"    extension_configs={{**{CONFIGS!r}, 'literate': literate}})\n"
-        "assert '<figure' in html and '<math' in html, html\n"
+        "assert '<figure' in html, html\n"
         "heavy = {'torch', 'matplotlib', 'numpy', 'makemore3', 'mkdocs', 'pytest'}\n"
         "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"
     )

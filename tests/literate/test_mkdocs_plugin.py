@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
@@ -18,14 +17,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from literate.notebook import write_notebook
 from literate.page import read_page
-from literate.search import sections
 from literate.store import Baked, Output, Store
 
 CONFIG = """
 site_name: made for a test
-site_url: https://e.org/repo/
-extra:
-  repository: https://e.org/code
 plugins:
   - mkdocs-jupyter:
       include: ["notebooks/*.ipynb"]
@@ -34,9 +29,7 @@ plugins:
       include_source: true
       ignore_h1_titles: true
       cache: false
-  - literate:
-      notebook_setup: REPOSITORY = ""
-      colab: https://colab.example/tree
+  - literate
 markdown_extensions:
   - toc: {permalink: true}
   - pymdownx.highlight: {anchor_linenums: false, pygments_lang_class: true}
@@ -130,25 +123,6 @@ def test_a_page_shows_its_output_whatever_lies_beside_it(project):
     assert not list(project.site.rglob("*checkpoint*"))
 
 
-def test_a_build_writes_nothing_but_the_site(project):
-    before = {path: path.stat().st_mtime_ns for path in project.path.rglob("*")}
-    config = str(project.path / "mkdocs.yml")
-    build(load_config(config, strict=True, site_dir=str(project.path.parent / "site")))
-    assert {path: path.stat().st_mtime_ns for path in project.path.rglob("*")} == before
-
-
-@pytest.mark.parametrize("address", ["https://e.org/code", ""])
-def test_a_command_says_what_to_clone_or_is_not_there(project, address):
-    config = project.path / "mkdocs.yml"
-    config.write_text(CONFIG.replace("https://e.org/code", f'"{address}"'))
-    project.page("index", "# T\n\n```console\n$ git clone REPOSITORY x && cd x\n$ pytest\n```\n")
-    project.build()
-    text = re.sub("<[^>]*>", "", (project.site / "index.html").read_text())
-    assert ("$ git clone" in text) == (f"$ git clone {address} x &amp;&amp; cd x" in text)
-    assert ("$ git clone" in text) == bool(address)
-    assert "$ pytest" in text
-
-
 # A notebook is a page like any other
 
 
@@ -158,9 +132,6 @@ def test_a_notebook_shows_code_outputs_figures_and_text(project):
     html = project.build()
     assert "<title>A title: long - made for a test</title>" in html
     assert '<meta name="description" content="What it is about.">' in html
-    assert '<a href="a%20try.ipynb" download>Download this notebook</a>' in html
-    address = "https://colab.example/tree/notebooks/a%20try/a%20try.ipynb"
-    assert f'<a href="{address}">Open it in Colab</a>' in html
     assert 'aria-label="Output of block 1"><code>&lt; 1\n\n  2\n</code></pre></div>' in html
     assert '<svg role="img" aria-label="A line." ' in html
     assert "<figcaption><strong>It rises.</strong> See it.</figcaption>" in html
@@ -168,8 +139,6 @@ def test_a_notebook_shows_code_outputs_figures_and_text(project):
     assert re.search('<a href="../../?">the page</a>', html)
     assert html.count("<h1") == 1
     assert "<style" not in html.partition("<body")[2]
-    found = sections(html, "notebooks/a%20try/")
-    assert [section.title for section in found] == ["Try", "More"]
     assert 'href="#more"' in html
 
 
@@ -304,33 +273,3 @@ def test_a_damaged_notebook_is_one_clear_line_and_the_next_build_recovers(projec
 def test_a_page_without_its_output_fails_the_strict_build(project):
     (project.docs / "baked" / "index" / "01.txt").unlink()
     assert any("01.txt is missing" in warning for warning in project.warned())
-
-
-# Notebooks to download lead to the site, wherever it lies
-
-
-@pytest.mark.parametrize(
-    ("directories", "page"), [(True, ""), (False, "index.html")], ids=["folders", "files"]
-)
-def test_links_of_downloaded_notebooks_lead_to_the_site(project, directories, page):
-    project.build(use_directory_urls=directories)
-    copies = {path.name: nbformat.read(path, 4) for path in project.site.rglob("*.ipynb")}
-    assert set(copies) == {"index.ipynb", "a try.ipynb"}
-    own = "https://e.org/repo/notebooks/a%20try" + ("/" if directories else ".html")
-    text = copies["a try.ipynb"].cells[0].source
-    assert f"[the page](https://e.org/repo/{page})" in text
-    assert f"[more]({own}#more)" in text
-    assert f"[the notebook]({own}#more)" in copies["index.ipynb"].cells[1].source
-    assert copies["index.ipynb"].cells[0].source.startswith('REPOSITORY = "https://e.org/code"')
-    for notebook in copies.values():
-        nbformat.validate(notebook)
-    original = nbformat.read(project.notebook, 4)
-    assert copies["a try.ipynb"].cells[1].outputs == original.cells[1].outputs
-
-
-def test_without_a_site_address_their_links_are_text(project):
-    config = project.path / "mkdocs.yml"
-    config.write_text(CONFIG.replace("site_url: https://e.org/repo/\n", ""))
-    project.build()
-    copy = nbformat.read(project.site / "notebooks" / "a try" / "a try.ipynb", 4)
-    assert copy.cells[0].source == "# Try\n\nSee the page and more."

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adam, AdamW
 from torch.utils.checkpoint import checkpoint
 
-from literate.chapters import read_chapters
+from companion.chapters import read_chapters
 from makemore3.diagnostics import RULES, Monitor, Report, Unhealthy, check, monitoring
 from makemore3.diagnostics.text import WIDTH
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from literate.served import front_coded
+from companion.served import front_coded
 from makemore3.data import Dataset, Vocabulary, minibatch
 from makemore3.diagnostics import (
     UpdateRatios,

@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 NOTEBOOKS = page_files(DOCS, "*.ipynb")
 PAGES = [path for path in page_files(DOCS) if read_page(path).blocks]
 EXECUTED = ["activations", "pytorch-modules", "weights"]
-SETUP = load_config(str(ROOT / "mkdocs.yml")).plugins["literate"].config.notebook_setup
+SETUP = load_config(str(ROOT / "mkdocs.yml")).plugins["companion"].config.notebook_setup
 
 
 def downloads(site: Site, page: Path) -> Path:

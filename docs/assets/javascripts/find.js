@@ -1,5 +1,5 @@
 /*
- * Answers a query from the index that literate/search.py made. Loaded when the search is opened.
+ * Answers a query from the index that companion/search.py made. Loaded when the search is opened.
  *
  * Pagefind finds pages that have all words of a query; a question has words that no section has.
  * So each word is asked for by itself, and a section's score is the sum of its words' scores, times

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from literate.served import front_coded, served
+from companion.served import front_coded, served
 
 
 @pytest.mark.parametrize(

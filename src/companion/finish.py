@@ -1,7 +1,7 @@
 """The steps after a build, over a folder of HTML: whatever built it, they are the same.
 
-`finish` takes them in order; another step is another function in `STEPS`. `outdated` is the check
-that nothing is published whose outputs are missing or outdated, for builders that only warn.
+`finish` takes them in order; another step is another function in `STEPS`. The command
+`python -m literate finish` finds it by its entry point.
 """
 
 import hashlib
@@ -16,10 +16,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from literate import player, search
-from literate.notebook import NotebookError, problems, read_notebook
-from literate.page import PageError, read_page
-from literate.store import Store, page_files, page_name, write_whole
+from companion import player, search
+from literate.store import write_whole
 
 MATHS_FONT = "assets/fonts/stix-two-math.woff2"
 
@@ -43,37 +41,11 @@ def finish(site: Path, docs: Path, *, repository: str = "") -> list[str]:
     return [problem for step in STEPS for problem in step(site, docs)]
 
 
-def outdated(docs: Path) -> Iterator[str]:
-    """What is missing, outdated or left over among the outputs of the pages and notebooks."""
-    store, pages = Store(docs / "baked"), page_files(docs)
-    for path in pages:
-        try:
-            found = store.problems(read_page(path), page_name(path, docs))
-        except PageError as error:
-            yield str(error)
-        else:
-            yield from (f"{path}:{problem.line}: {problem.message}" for problem in found)
-    for name in store.orphans(page_name(path, docs) for path in pages):
-        yield f"{store.root / name} belongs to no page"
-    for path in page_files(docs, "*.ipynb"):
-        try:
-            yield from (f"{path}: {problem}" for problem in problems(read_notebook(path)))
-        except NotebookError as error:
-            yield str(error)
-
-
 def stamp_notebooks(site: Path, repository: str) -> None:
     """Fill the repository's address into the notebooks' first cell."""
     for path in sorted(site.rglob("*.ipynb")) if repository else ():
         address = repository.encode()
         write_whole(path, _REPOSITORY.sub(rb"\g<1>" + address + rb"\g<3>", path.read_bytes()))
-
-
-def find_missing(site: Path, _: Path) -> Iterator[str]:
-    """Name the pages that were built without an output."""
-    for path, page in _pages(site):
-        if 'class="lit-missing"' in page:
-            yield f"{path.relative_to(site)} was built while an output was missing or outdated"
 
 
 def write_maths_font(site: Path, _: Path) -> Iterator[str]:
@@ -111,7 +83,6 @@ def write_tables(site: Path, docs: Path) -> Iterator[str]:
 
 
 STEPS: list[Callable[[Path, Path], Iterable[str]]] = [
-    find_missing,
     write_maths_font,
     inline_stylesheets,
     write_tables,
@@ -159,7 +130,7 @@ def cached_maths_font(characters: frozenset[str]) -> bytes:
     and where nothing can be written nothing is kept.
     """
     made_from = Path(__file__).read_bytes() + "".join(sorted(characters)).encode()
-    path = user_cache_path("literate") / f"maths-{hashlib.sha256(made_from).hexdigest()}"
+    path = user_cache_path("makemore3") / f"maths-{hashlib.sha256(made_from).hexdigest()}"
     with suppress(OSError):
         kept = path.read_bytes()
         if kept[:32] == hashlib.sha256(kept[32:]).digest():

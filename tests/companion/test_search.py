@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from math_core import LatexToMathML
 
-from literate.search import Section, document, index, powers, sections, spelt, vocabulary
+from companion.search import Section, document, index, powers, sections, spelt, vocabulary
 
 ARTICLE = """<html><nav>Site</nav><article class="md-content__inner">
 <h1 id="t">The <em>page</em><a class="headerlink" href="#t">Link to this section</a></h1>
@@ -104,6 +104,6 @@ def test_a_failure_of_the_indexer_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "index.html").write_text(ARTICLE, encoding="utf-8")
-    monkeypatch.setattr("literate.search._PROGRAM", ("pagefind", "--no-such-option"))
+    monkeypatch.setattr("companion.search._PROGRAM", ("pagefind", "--no-such-option"))
     with pytest.raises(RuntimeError, match="no-such-option"):
         index(tmp_path)

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from literate.chapters import Lecture, chapter_map, read_chapters
+from companion.chapters import Lecture, chapter_map, read_chapters
+from companion.reading import MOMENT
 from literate.page import read_page
-from literate.reading import MOMENT
 
 _HEADING = re.compile(r"^## (?P<title>.+?)\s*\{\s*#(?P<slug>[\w-]+)\s*\}\s*$", re.MULTILINE)
 _VERDICT = re.compile(r"\*\*(?P<words>.+?)\*\*", re.DOTALL)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from literate import form
+from companion import form
 from literate.page import CONT, Page, parse_page
 from literate.store import Baked, Output
 

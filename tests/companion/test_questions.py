@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from literate.chapters import Chapter, Lecture
-from literate.questions import QuestionError, about, by_chapter, read_questions
+from companion.chapters import Chapter, Lecture
+from companion.questions import QuestionError, about, by_chapter, read_questions
 
 VIDEO = "https://youtu.be/P6sfmUTpUmc"
 PAGE = f"""# Questions

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from literate.download import from_page, relinked
+from companion.download import from_page, relinked
 from literate.page import parse_page
 
 

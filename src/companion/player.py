@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from literate.chapters import Lecture, read_chapters
+from companion.chapters import Lecture, read_chapters
 from literate.store import write_whole
 
 TABLE = "assets/lecture.json"  # in the site; player.js loads it with the video

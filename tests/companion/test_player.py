@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from literate.chapters import Chapter, Lecture
-from literate.player import TABLE, moments, write_moments
+from companion.chapters import Chapter, Lecture
+from companion.player import TABLE, moments, write_moments
 
 
 def test_each_chapter_with_notes_is_a_row_with_its_address() -> None:

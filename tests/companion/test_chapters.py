@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from literate.chapters import Chapter, ChaptersError, label, read_chapters
+from companion.chapters import Chapter, ChaptersError, label, read_chapters
 
 TABLE = """
 video = "VIDEO"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown import markdown
 
-from literate import lint
-from literate.chapters import Chapter, Lecture
+from companion import lint
+from companion.chapters import Chapter, Lecture
 from literate.page import CONT, Page, parse_page
 from literate.store import Baked, Output, Problem
 

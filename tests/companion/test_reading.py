@@ -1,4 +1,4 @@
-"""Times in the margin, words explained, outputs as tables."""
+"""Times in the margin, words explained."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from markdown import Markdown
 
-from literate.reading import Moments, Terms, printed, read_glossary
+from companion.reading import Moments, Terms, read_glossary
 
 VIDEO = "https://youtu.be/P6sfmUTpUmc"
 GLOSSARY = """# Glossary
@@ -59,8 +59,7 @@ def docs(tmp_path: Path) -> Path:
 
 def linked(docs: Path, text: str, page: str | None = "lecture/page.md") -> list[tuple[str, str]]:
     md = Markdown(extensions=["tables", "attr_list"])
-    terms = Terms(md, docs)
-    terms.page = None if page is None else docs / page
+    terms = Terms(md, docs, lambda: None if page is None else docs / page)
     md.treeprocessors.register(terms, "terms", 1)
     root = ET.fromstring(f"<div>{md.convert(text)}</div>")
     return [
@@ -92,9 +91,7 @@ def test_words_inside_other_words_links_and_code_are_none(docs):
 
 def test_text_around_a_word_stays_whole(docs):
     md = Markdown()
-    terms = Terms(md, docs)
-    terms.page = docs / "index.md"
-    md.treeprocessors.register(terms, "terms", 1)
+    md.treeprocessors.register(Terms(md, docs, lambda: docs / "index.md"), "terms", 1)
     html = md.convert("One **two** and gain, fan-in too.")
     assert "".join(ET.fromstring(html).itertext()) == "One two and gain, fan-in too."
     assert 'data-term="A factor of the weights."' in html
@@ -104,25 +101,3 @@ def test_text_around_a_word_stays_whole(docs):
 def test_glossary_itself_and_pages_that_are_not_known_have_no_links(docs):
     assert linked(docs, "A gain.", "glossary.md") == []
     assert linked(docs, "A gain.", None) == []
-
-
-def parsed(text: str) -> ET.Element:
-    return ET.fromstring(printed(3, text).replace(" data-search-exclude", ""))
-
-
-def test_printed_table_is_shown_as_a_table_and_text_as_text():
-    root = parsed("before <1>\n| a | b |\n|:--|--:|\n| x & y | 2 |\nafter\n")
-    assert [child.tag for child in root] == ["pre", "table", "pre"]
-    assert "".join(root[0].itertext()) == "before <1>\n"
-    assert [["".join(c.itertext()) for c in row] for row in root.iter("tr")] == [
-        ["a", "b"],
-        ["x & y", "2"],
-    ]
-    assert [cell.get("class") for cell in root.iter("td")] == [None, "lit-number"]
-
-
-@pytest.mark.parametrize("text", ["| x |\n", "|x| = 3\n|y| = 4\n", "a | b\n--|--\n"])
-def test_what_only_looks_like_a_table_is_text(text):
-    root = parsed(text)
-    assert [child.tag for child in root] == ["pre"]
-    assert "".join(root.itertext()) == text

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from companion.reading import MOMENT
 from literate.page import Block, Page
-from literate.reading import MOMENT
 from literate.store import Baked, Problem
 
 OUTPUT_WIDTH = 46

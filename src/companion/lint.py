@@ -17,10 +17,10 @@ from html.parser import HTMLParser
 import yaml
 from pytest_codeblocks import extract_from_buffer
 
-from literate.chapters import Chapter, Lecture, label
+from companion.chapters import Chapter, Lecture, label
+from companion.prose import LINK, Sentence, sentences, without_code
 from literate.page import CONT_MARKER, Page, front_matter_end
 from literate.page import fences as all_fences
-from literate.prose import LINK, Sentence, sentences, without_code
 from literate.store import Baked, Problem
 
 Render = Callable[[str], str]

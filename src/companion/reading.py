@@ -1,13 +1,11 @@
-"""What makes a page pleasant to read: times in the margin, words explained, outputs as tables.
+"""What makes a page pleasant to read: times in the margin, words explained.
 
-These are parts of the Markdown extension (`literate.markdown_ext`); each knows nothing of blocks
-and of the store.
+These are parts of the Markdown extension; each knows nothing of blocks and of the store.
 """
 
-import html
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +14,6 @@ from markdown.treeprocessors import Treeprocessor
 
 MOMENT = re.compile(r"https://youtu\.be/[\w-]+\?t=\d+")
 
-_ROW = re.compile(r"^\|.*\|\s*$")
-_RULE = re.compile(r"^\|[\s:|-]+\|\s*$")
 _HEADING = re.compile(r"^## (?P<names>[^{\n]+?)\s*\{\s*#(?P<slug>[\w-]+)\s*\}\s*$")
 _MARKUP = re.compile(r"\[([^\]]*)\]\([^)]*\)|[*`]")
 
@@ -62,19 +58,22 @@ def read_glossary(path: Path) -> list[Term]:
 
 
 class Terms(Treeprocessor):
-    """Links a word of the glossary where it first stands on a page, its definition at hand."""
+    """Links a word of the glossary where it first stands on a page, its definition at hand.
 
-    def __init__(self, md: Markdown, docs: Path) -> None:
+    `page` tells which page is converted; where it is not known, and on the glossary, no word is
+    linked.
+    """
+
+    def __init__(self, md: Markdown, docs: Path, page: Callable[[], Path | None]) -> None:
         super().__init__(md)
         self.docs = docs
-        self.page: Path | None = None
-        """The page that is converted; without it, or on the glossary, no word is linked."""
+        self.page = page
 
     def run(self, root: ET.Element) -> None:  # noqa: D102
-        glossary = self.docs / "glossary.md"
-        if self.page is None or self.page == glossary:
+        page, glossary = self.page(), self.docs / "glossary.md"
+        if page is None or page == glossary:
             return
-        depth = len(self.page.relative_to(self.docs).parts) - 1
+        depth = len(page.relative_to(self.docs).parts) - 1
         target = "../" * depth + "glossary.md"
         open_terms = read_glossary(glossary)
         for element in list(_prose(root)):
@@ -118,53 +117,3 @@ def _link(element: ET.Element, term: Term, target: str) -> bool:
             element.insert(list(element).index(child) + 1, link)
         return True
     return False
-
-
-def printed(number: int, text: str) -> str:
-    """Return as HTML what block `number` printed: tables as tables, the rest as it stands."""
-    parts = [
-        _table(lines) if is_table else _plain(number, lines)
-        for is_table, lines in _parts(text.rstrip("\n").split("\n"))
-    ]
-    return f'<div class="lit-output" data-search-exclude>{"".join(parts)}</div>'
-
-
-def _parts(lines: list[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Runs of lines that are a Markdown table, and the runs between them."""
-    plain: list[str] = []
-    rest = list(lines)
-    while rest:
-        if len(rest) > 1 and _ROW.match(rest[0]) and _RULE.match(rest[1]):
-            end = next((i for i, line in enumerate(rest) if not _ROW.match(line)), len(rest))
-            if any(line.strip() for line in plain):
-                yield False, plain
-            yield True, rest[:end]
-            plain, rest = [], rest[end:]
-        else:
-            plain.append(rest.pop(0))
-    if any(line.strip() for line in plain):
-        yield False, plain
-
-
-def _plain(number: int, lines: list[str]) -> str:
-    text = html.escape("\n".join(lines).strip("\n"), quote=False)
-    return (
-        f'<pre tabindex="0" role="group" aria-label="Output of block {number}">'
-        f"<code>{text}\n</code></pre>"
-    )
-
-
-def _table(lines: list[str]) -> str:
-    head, rule, *body = (
-        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines
-    )
-    sides = [' class="lit-number"' if cell.endswith(":") else "" for cell in rule]
-
-    def row(cells: list[str], tag: str) -> str:
-        columns = zip(cells, sides, strict=False)
-        return "".join(
-            f"<{tag}{side}>{html.escape(cell, quote=False)}</{tag}>" for cell, side in columns
-        )
-
-    rows = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in body)
-    return f"<table><thead><tr>{row(head, 'th')}</tr></thead><tbody>{rows}</tbody></table>"

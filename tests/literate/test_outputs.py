@@ -1,0 +1,29 @@
+"""Printed outputs as HTML: tables as tables, the rest as it stands."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from literate.outputs import printed
+
+
+def parsed(text: str) -> ET.Element:
+    return ET.fromstring(printed(3, text).replace(" data-search-exclude", ""))
+
+
+def test_printed_table_is_shown_as_a_table_and_text_as_text():
+    root = parsed("before <1>\n| a | b |\n|:--|--:|\n| x & y | 2 |\nafter\n")
+    assert [child.tag for child in root] == ["pre", "table", "pre"]
+    assert "".join(root[0].itertext()) == "before <1>\n"
+    assert [["".join(c.itertext()) for c in row] for row in root.iter("tr")] == [
+        ["a", "b"],
+        ["x & y", "2"],
+    ]
+    assert [cell.get("class") for cell in root.iter("td")] == [None, "lit-number"]
+
+
+@pytest.mark.parametrize("text", ["| x |\n", "|x| = 3\n|y| = 4\n", "a | b\n--|--\n"])
+def test_what_only_looks_like_a_table_is_text(text):
+    root = parsed(text)
+    assert [child.tag for child in root] == ["pre"]
+    assert "".join(root.itertext()) == text
