@@ -161,10 +161,13 @@ def _table(lines: list[str]) -> str:
     sides = [' class="lit-number"' if cell.endswith(":") else "" for cell in rule]
 
     def row(cells: list[str], tag: str) -> str:
-        columns = zip(cells, sides, strict=False)
-        return "".join(
-            f"<{tag}{side}>{html.escape(cell, quote=False)}</{tag}>" for cell, side in columns
-        )
+        return "".join(_cell(cell, tag, side) for cell, side in zip(cells, sides, strict=False))
 
     rows = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in body)
     return f"<table><thead><tr>{row(head, 'th')}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cell(text: str, tag: str, attributes: str) -> str:
+    """A cell; above a column of names stands nothing, which is no header then."""
+    tag = tag if text else "td"
+    return f"<{tag}{attributes}>{html.escape(text, quote=False)}</{tag}>"

@@ -121,6 +121,11 @@ def test_printed_table_is_shown_as_a_table_and_text_as_text():
     assert [cell.get("class") for cell in root.iter("td")] == [None, "lit-number"]
 
 
+def test_above_a_column_of_names_stands_no_empty_header():
+    root = parsed("|    |   b |\n|:---|----:|\n| x  |   2 |\n")
+    assert [cell.tag for cell in next(root.iter("tr"))] == ["td", "th"]
+
+
 @pytest.mark.parametrize("text", ["| x |\n", "|x| = 3\n|y| = 4\n", "a | b\n--|--\n"])
 def test_what_only_looks_like_a_table_is_text(text):
     root = parsed(text)
