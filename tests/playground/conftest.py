@@ -18,13 +18,13 @@ ASSETS = ROOT / "docs" / "assets"
 
 SETUP = """async (text) => {
   const bring = (name) => import(`/javascripts/playground/${name}.js`)
-  const names = "random data net engine run diagnostics controls passes missions published"
+  const names = "random data net run controls missions"
   const modules = await Promise.all(names.split(" ").map(bring))
   Object.assign(window, ...modules)
   const fetched = (name) => fetch(`/playground/${name}`)
   window.lecture = await (await fetched("lecture.json")).json()
   window.engine = await WebAssembly.compile(await (await fetched("engine.wasm")).arrayBuffer())
-  window.corpus = dataset(parse(text), false)
+  window.corpus = dataset(parse(text))
   window.made = (stage, changes) =>
     new Run(engine, corpus, { ...preset(lecture, stage), ...changes })
 }"""

@@ -15,13 +15,11 @@ from makemore3.data import LECTURE_NAMES, load_names
 BYTES_AFTER_THE_CLICK = 120_000
 MINIS = {
     "initial-loss": "mean loss",
-    "saturated-tanh": "beyond ±0.99",
-    "activations": "Std, layer by layer",
+    "saturated-tanh": "Beyond ±0.99",
+    "activations": "Std of the tanh output: tanh1",
     "batch-norm": "Out:",
     "updates": "linear3",
 }
-BESIDE = {"batch-norm", "updates"}
-"""Where no figure stands directly before the instance."""
 MINUTE = 60_000
 
 
@@ -184,7 +182,7 @@ def test_the_learning_rate_can_be_changed_on_the_way(tab: Page, site: Site):
     tab.get_by_label("Learning rate").press("End")
     expect(status(tab)).to_contain_text("1 step taken")
     tab.get_by_role("button", name="To step 1,000").click()
-    figure = tab.locator(".lit-map > p")
+    figure = tab.locator(".lit-plots figure").filter(has_text="Saturated activations")
     expect(figure).to_contain_text(re.compile(r"1\d\d of 200 columns|200 of 200 columns"))
 
 
@@ -226,6 +224,26 @@ def test_a_mission_is_ticked_off(tab: Page, site: Site):
     expect(mission).to_be_hidden()
     expect(start).to_be_focused()
     assert heading.evaluate("h => h.nextElementSibling.nextElementSibling.tagName") == "P"
+
+
+def test_a_mission_opens_the_playground_by_itself(tab: Page, site: Site):
+    tab.goto(f"{site.url}playground/#minus-three")
+    tab.locator("#minus-three + button").click()
+    mission = tab.get_by_role("region", name="Mission")
+    expect(mission).to_contain_text("The line at")
+    expect(tab.get_by_label("Learning rate")).to_have_attribute("aria-valuetext", "0.001")
+    beside = tab.locator(".lit-desk figure")
+    expect(beside).to_contain_text("Update to data")
+    to_step_1000(tab)
+    expect(mission.locator("ol > li").first).to_contain_text("seen:")
+    for _ in range(7):
+        tab.get_by_label("Learning rate").press("ArrowRight")
+    expect(tab.get_by_label("Learning rate")).to_have_attribute("aria-valuetext", "1")
+    to_step_1000(tab)  # a new run, as this one has ended
+    expect(tab.locator(".lit-plots figure").first).to_contain_text("At step 1,000")
+    expect(mission.locator("ol > li").last).to_contain_text("seen:")
+    mission.get_by_role("button", name="End the mission").click()
+    expect(beside).to_have_count(0)
 
 
 def test_a_file_of_the_readers_own_is_used_or_refused(tab: Page, site: Site):
@@ -322,12 +340,11 @@ def test_a_chapters_instance_takes_the_place_of_its_figure(tab: Page, site: Site
     expect(says).not_to_have_text(first)
     expect(tab.locator(".lit-live svg").first).to_be_visible()
     assert not axe_violations(tab), in_words(axe_violations(tab))
-    if page not in BESIDE:
-        figure = tab.locator(".lit-figure--live > svg")
-        expect(figure).to_be_hidden()
-        tab.emulate_media(media="print")
-        expect(figure).to_be_visible()
-        expect(tab.locator(".lit-live")).to_be_hidden()
+    figure = tab.locator(".lit-figure--live > svg")
+    expect(figure).to_be_hidden()
+    tab.emulate_media(media="print")
+    expect(figure).to_be_visible()
+    expect(tab.locator(".lit-live")).to_be_hidden()
 
 
 def test_without_scripts_the_chapters_figures_remain(site: Site, browser: Browser):
@@ -358,7 +375,7 @@ def test_the_palette_can_change_while_it_runs(site: Site, browser: Browser, sche
     tab = context.new_page()
     try:
         opened(tab, site)
-        line = tab.locator(".lit-plots .lit-line[stroke='var(--lit-fg)']").first
+        line = tab.locator(".lit-plots .lit-dotted").first
         before = line.evaluate("e => getComputedStyle(e).stroke")
         tab.emulate_media(color_scheme="dark" if scheme == "light" else "light")
         expect(line).not_to_have_css("stroke", before)

@@ -1,7 +1,8 @@
 // The trainer of compiled.cpp for a browser: WebAssembly that imports nothing.
 //
 // A page reserves memory for the tensors of one net, says with `block` where they lie, and calls
-// `run` as often as it likes. What a run needs besides lies above the net, and is released with it.
+// `run` and `look` as often as it likes. What these need besides lies above the net, and is released
+// when they are done.
 
 #include "compiled.cpp"
 
@@ -45,14 +46,104 @@ extern "C" void block(LayerView *to, int index, int fan_in, int fan_out, int tan
     to[index] = made;
 }
 
+// A step of plain descent; with keep 0 and lr -1, the gradient in the place of the parameter.
+struct Rule {
+    real keep, lr;
+    void operator()(Parameter &, vec &value, vec gradient) const {
+        value = value * keep - gradient * lr;
+    }
+};
+
 extern "C" int run(const LayerView *blocks, int n_blocks, real *embedding, int vocab_size, int n_embd,
                    int block_size, int batch_size, int steps, const int64_t *x, const int64_t *y,
                    const double *lr, real *losses) {
     char *const net_ends = top;
-    const int64_t updates = train(blocks, n_blocks, embedding, vocab_size, n_embd, block_size,
-                                  batch_size, steps, x, y, lr, losses);
+    const int64_t updates = train_by(blocks, n_blocks, embedding, vocab_size, n_embd, block_size,
+                                     batch_size, steps, x, y, losses, nullptr,
+                                     [&](int64_t step) { return Rule{1, real(lr[step])}; });
     top = net_ends;
     return updates;
+}
+
+// With its running statistics, a batch norm is part of the linear layer before it.
+static LayerView folded(LayerView view) {
+    if (!view.gamma) return view;
+    const int64_t n = view.fan_out;
+    real *weight = static_cast<real *>(reserve(view.fan_in * n * sizeof(real)));
+    real *bias = static_cast<real *>(reserve(n * sizeof(real)));
+    for (int64_t j = 0; j < n; j++) {
+        const real scale = view.gamma[j] / std::sqrt(view.running_var[j] + real(view.eps));
+        bias[j] = ((view.bias ? view.bias[j] : 0) - view.running_mean[j]) * scale + view.beta[j];
+        for (int64_t i = 0; i < view.fan_in; i++) weight[i * n + j] = view.weight[i * n + j] * scale;
+    }
+    view.weight = weight;
+    view.bias = bias;
+    view.gamma = view.beta = nullptr;
+    return view;
+}
+
+// Pass through the net without a step, and write down what comes by. For each layer, from the first:
+// what goes into its tanh, what comes out, and the batch's mean and variance of what a norm takes in.
+// Then, for each from the last: the gradients of its output and of its weight; and the embedding's.
+// Returns the loss. Without y: with running statistics, and no gradients.
+extern "C" __attribute__((minsize)) real look(const LayerView *blocks, int n_blocks,
+                                              const real *embedding, int vocab_size, int n_embd,
+                                              int block_size, int rows, const int64_t *x,
+                                              const int64_t *y, real *to) {
+    char *const net_ends = top;
+    const auto write = [&](Matrix &from, int64_t count, int64_t n) {
+        give(from, to, count, n);
+        to += count * n;
+    };
+    std::vector<Layer> layers;
+    layers.reserve(n_blocks);
+    for (int l = 0; l < n_blocks; l++) {
+        LayerView view = y ? blocks[l] : folded(blocks[l]);
+        view.tanh = view.running_std = false;
+        view.momentum = 1;  // so that its running statistics are the batch's
+        layers.emplace_back(view, rows, false);
+        layers[l].each_parameter([](Parameter &ours, real *theirs, int64_t count, int64_t n) {
+            take(ours.value, theirs, count, n);
+        });
+    }
+    Matrix logits(rows, vocab_size), dinput(rows, block_size * n_embd);
+    const auto output = [&](int l) -> Matrix & { return l + 1 < n_blocks ? layers[l + 1].x : logits; };
+    for (int i = 0; i < rows; i++)
+        for (int t = 0; t < block_size; t++)
+            std::copy_n(embedding + x[i * block_size + t] * n_embd, n_embd,
+                        layers[0].x.numbers(i) + t * n_embd);
+    for (int l = 0; l < n_blocks; l++) {
+        const int64_t n = blocks[l].fan_out;
+        Matrix &out = output(l);
+        layers[l].forward(out);
+        write(out, rows, n);
+        if (blocks[l].tanh)
+            for (vec &v : out.data) v = hyperbolic_tangent(v);
+        write(out, rows, n);
+        write(layers[l].running_mean, 1, n);
+        write(layers[l].running_var, 1, n);
+    }
+    real loss = 0;
+    if (y) {
+        layers.back().dz = logits;
+        loss = cross_entropy(layers.back().dz, rows, vocab_size, y);
+        for (int l = n_blocks - 1; l >= 0; l--) {
+            Layer &layer = layers[l];
+            const Matrix &out = output(l);
+            write(layer.dz, rows, layer.view.fan_out);
+            if (blocks[l].tanh)
+                for (size_t i = 0; i < out.data.size(); i++)
+                    layer.dz.data[i] *= 1 - out.data[i] * out.data[i];
+            layer.backward(out, l ? layers[l - 1].dz : dinput, Rule{0, -1});
+            write(layer.weight.value, layer.view.fan_in, layer.view.fan_out);
+        }
+        std::fill_n(to, vocab_size * n_embd, real(0));
+        for (int i = 0; i < rows * block_size; i++)
+            for (int e = 0; e < n_embd; e++)
+                to[x[i] * n_embd + e] += dinput.numbers(i / block_size)[i % block_size * n_embd + e];
+    }
+    top = net_ends;
+    return loss;
 }
 
 void *operator new(size_t bytes) { return reserve(bytes); }

@@ -26,11 +26,12 @@ from makemore3.sampling import SAMPLING_SEED
 COMPILER = "ziglang==0.17.1"
 """A package with Clang, and the C++ library for WebAssembly; one version repeats its bytes."""
 SOURCES = ("vectors.hpp", "matrices.hpp", "compiled.cpp", "wasm.cpp")
-EXPORTS = ("reserve", "reserve_blocks", "block", "run")
+EXPORTS = ("reserve", "reserve_blocks", "block", "run", "look")
 FLAGS = (
     *("-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128"),
     *("-std=c++17", "-O3", "-DREAL=float", "-fno-exceptions", "-fno-rtti"),
     *("-fno-math-errno", "-fno-trapping-math"),
+    *("-mllvm", "-inline-threshold=50"),  # a fifth smaller, and as fast
     *("-Wl,--strip-all", *(f"-Wl,--export={name}" for name in EXPORTS)),
 )
 

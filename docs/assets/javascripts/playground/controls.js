@@ -1,76 +1,61 @@
 /** The settings: what the reader can choose, the lecture's stages, and how an address names them. */
 
-/** @import {Settings} from "./types.js" */
-
-const KAIMING = "Kaiming, 0.304"
-/** @type {(number | null)[]} */
-const SCALES = [0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 10]
-const RATES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 10]
+import { slider } from "./dom.js"
 
 /**
- * What can be chosen, in order. A slider goes through its values; both: in which nets it plays a part.
- * @type {{key: keyof Settings, label: string, nets: "mlp" | "deep" | "both", values?: any[]}[]}
+ * @typedef {{
+ *   stage: string, deep: boolean, w1: number | null, b1: number | null, w2: number, b2: number,
+ *   norm: boolean, gain: number, depth: number, tanh: boolean, scaled: boolean, hidden: number,
+ *   batch: number, lr: number, seed: number,
+ * }} Settings what decides a run, as `mlp` (or `deep`: `deep_mlp`) and `TrainConfig` take it
  */
+
+const SCALES = [0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 10]
+const RATES = SCALES.slice(1)
+const GAINS = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.3, 5 / 3, 2, 2.5, 3, 4, 5]
+const DEPTHS = Array.from({ length: 20 }, (_, i) => i + 1)
+const BOTH = [false, true] // kinds of nets: not deep, deep
+
+/** @type {[keyof Settings, string, boolean[], any[]?][]} label, in which nets, a slider's values */
 export const CONTROLS = [
-  { key: "w1", label: "Scale of W1", nets: "mlp", values: SCALES.toSpliced(7, 0, null) },
-  { key: "b1", label: "Scale of b1", nets: "mlp", values: [null, 0, 0.01, 0.1, 0.3, 1, 3] },
-  { key: "w2", label: "Scale of W2", nets: "mlp", values: SCALES },
-  { key: "b2", label: "Scale of b2", nets: "mlp", values: [0, 0.01, 0.1, 0.3, 1, 3] },
-  {
-    key: "gain",
-    label: "Gain",
-    nets: "deep",
-    values: [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.3, 5 / 3, 2, 2.5, 3, 4, 5],
-  },
-  {
-    key: "depth",
-    label: "Linear layers",
-    nets: "deep",
-    values: Array.from({ length: 20 }, (_, i) => i + 1),
-  },
-  { key: "lr", label: "Learning rate", nets: "both", values: RATES },
-  { key: "hidden", label: "Units in a layer", nets: "both", values: [16, 32, 50, 100, 200, 300] },
-  { key: "batch", label: "Examples in a batch", nets: "both", values: [2, 4, 8, 16, 32, 64, 128] },
-  { key: "norm", label: "Batch norm", nets: "both" },
-  { key: "tanh", label: "Tanh between the layers", nets: "deep" },
-  { key: "scaled", label: "Weights over √fan-in", nets: "deep" },
+  ["w1", "Scale of W1", [false], SCALES.toSpliced(7, 0, /** @type {any} */ (null))],
+  ["b1", "Scale of b1", [false], [null, 0, 0.01, 0.1, 0.3, 1, 3]],
+  ["w2", "Scale of W2", [false], SCALES],
+  ["b2", "Scale of b2", [false], [0, 0.01, 0.1, 0.3, 1, 3]],
+  ["gain", "Gain", [true], GAINS],
+  ["depth", "Linear layers", [true], DEPTHS],
+  ["lr", "Learning rate", BOTH, RATES],
+  ["hidden", "Units in a layer", BOTH, [16, 32, 50, 100, 200, 300]],
+  ["batch", "Examples in a batch", BOTH, [2, 4, 8, 16, 32, 64, 128]],
+  ["norm", "Batch norm", BOTH],
+  ["tanh", "Tanh between the layers", [true]],
+  ["scaled", "Weights over √fan-in", [true]],
 ]
 
-/** @param {keyof Settings} key @param {any} value */
-export function shown(key, value) {
-  if (value === null) return key === "b1" ? "no b1" : KAIMING
-  return value === 5 / 3 ? "5/3" : String(value)
-}
+/** A value as the reader sees it. @param {string} key @param {any} value */
+export const shown = (key, value) =>
+  value === null
+    ? (key === "b1" ? "no b1" : "Kaiming, 0.304")
+    : value === 5 / 3
+    ? "5/3"
+    : `${value}`
 
 /** The settings of a stage of the lecture. @param {any} lecture @param {string} stage @returns {Settings} */
 export function preset(lecture, stage) {
-  const net = lecture.stages[stage]
-  const deep = "gain" in net
+  const { w1_std, b1_std, w2_std, b2_std, batch_norm, gain } = lecture.stages[stage]
+  const deep = gain !== undefined
   return {
-    stage,
-    deep,
-    w1: net.w1_std ?? null,
-    b1: net.b1_std ?? null,
-    w2: net.w2_std ?? 1,
-    b2: net.b2_std ?? 0,
-    norm: net.batch_norm ?? false,
-    gain: net.gain ?? 1,
-    depth: 6,
-    tanh: true,
-    scaled: true,
-    hidden: deep ? 100 : 200,
-    batch: 32,
-    lr: 0.1,
-    seed: lecture.seed,
+    ...{ stage, deep, w1: w1_std ?? null, b1: b1_std ?? null, w2: w2_std ?? 1, b2: b2_std ?? 0 },
+    ...{ norm: batch_norm ?? false, gain: gain ?? 1, depth: 6, tanh: true, scaled: true },
+    ...{ hidden: deep ? 100 : 200, batch: 32, lr: 0.1, seed: lecture.seed },
   }
 }
 
 /** What differs from the stage. @param {any} lecture @param {Settings} settings */
 export function changes(lecture, settings) {
   const from = preset(lecture, settings.stage)
-  return /** @type {(keyof Settings)[]} */ (Object.keys(from)).filter((key) =>
-    from[key] !== settings[key]
-  )
+  const keys = /** @type {(keyof Settings)[]} */ (Object.keys(from))
+  return keys.filter((key) => from[key] !== settings[key])
 }
 
 /** @param {any} lecture @param {Settings} settings @param {number} step */
@@ -84,22 +69,35 @@ export function toQuery(lecture, settings, step) {
 /**
  * What an address names; what it does not name, or names wrongly, is as in the stage.
  * @param {any} lecture @param {string} query
- * @returns {{settings: Settings, step: number}}
  */
 export function fromQuery(lecture, query) {
   const asked = new URLSearchParams(query)
   const stage = asked.get("stage") ?? ""
   const settings = preset(lecture, stage in lecture.stages ? stage : "tanh-fixed")
-  for (const { key, nets, values } of CONTROLS) {
-    const text = asked.get(key)
-    if (text === null || nets === (settings.deep ? "mlp" : "deep")) continue
-    const known = (values ?? [true, false]).find((value) => shown(key, value) === text)
+  for (const [key, _, nets, values = BOTH] of CONTROLS) {
+    if (!asked.has(key) || !nets.includes(settings.deep)) continue
+    const known = values.find((value) => shown(key, value) === asked.get(key))
     if (known !== undefined) Object.assign(settings, { [key]: known })
   }
-  const whole = (/** @type {string} */ key) => {
-    const text = asked.get(key) ?? ""
-    return /^\d{1,10}$/.test(text) ? Number(text) : null
-  }
-  settings.seed = whole("seed") ?? settings.seed
-  return { settings, step: Math.min(whole("step") ?? 0, 200_000) }
+  const [seed, step] = ["seed", "step"].map((key) => asked.get(key)?.match(/^\d{1,10}$/)?.[0])
+  if (seed) settings.seed = Number(seed)
+  return { settings, step: Math.min(Number(step ?? 0), 200_000) }
+}
+
+/** The controls that fit the present kind of net. @param {any} lecture @param {Settings} settings */
+export function form(lecture, settings) {
+  const stages = Object.entries(lecture.stages).map(([key, { title }]) =>
+    `<option value="${key}" ${key === settings.stage ? "selected" : ""}>${title}</option>`
+  )
+  const controls = CONTROLS.filter(([, , nets]) => nets.includes(settings.deep))
+  const rows = controls.map(([key, label, _, values]) =>
+    values
+      ? slider(key, label, values, settings[key], shown(key, settings[key]))
+      : `<label><input type="checkbox" name="${key}" ${
+        settings[key] ? "checked" : ""
+      }> ${label}</label>`
+  )
+  return `<label><span>Stage</span><select name="stage">${stages.join("")}</select></label>
+    ${rows.join("")}<label><span>Seed</span>
+    <input type="number" name="seed" min="0" max="4294967295" value="${settings.seed}"></label>`
 }

@@ -2,15 +2,13 @@
 
 import { Twister } from "./random.js"
 
-/** @import {Names, Split} from "./types.js" */
+/** @typedef {ReturnType<typeof dataset>} Names */
+/** @typedef {ReturnType<typeof distinct>} Distinct */
 
 export const CHARACTERS = ".abcdefghijklmnopqrstuvwxyz"
 export const CONTEXT = 3
 
-/**
- * @param {string} text one lower-case name a line
- * @returns {string[]}
- */
+/** @param {string} text one lower-case name a line */
 export function parse(text) {
   const words = text.replaceAll("\r\n", "\n").replace(/\n$/, "").split("\n")
   const wrong = words.findIndex((word) => !/^[a-z]+$/.test(word))
@@ -31,40 +29,24 @@ export function unfold(text) {
   return text.replace(/(\d)(.*)/g, (_, shared, rest) => word = word.slice(0, shared) + rest)
 }
 
-/**
- * Shuffle as the lecture does; 80 % of the names are to train on, 10 % dev.
- * @param {string[]} words
- * @param {boolean} fromLecture
- * @returns {Names}
- */
-export function dataset(words, fromLecture) {
+/** Shuffle as the lecture does; 80 % of the names are to train on, 10 % dev. @param {string[]} words */
+export function dataset(words) {
   const shuffled = Twister.python(42).shuffle([...words])
-  const n1 = Math.trunc(0.8 * words.length)
-  const n2 = Math.trunc(0.9 * words.length)
-  return {
-    count: words.length,
-    fromLecture,
-    train: examples(shuffled.slice(0, n1)),
-    dev: examples(shuffled.slice(n1, n2)),
-  }
+  const [train, dev] = [0.8, 0.9].map((share) => Math.trunc(share * words.length))
+  return { train: examples(shuffled.slice(0, train)), dev: examples(shuffled.slice(train, dev)) }
 }
 
-/**
- * One example a character, the end included.
- * @param {string[]} words
- * @returns {Split}
- */
+/** One example a character, the end included: a context and what follows. @param {string[]} words */
 function examples(words) {
   const size = words.reduce((sum, word) => sum + word.length + 1, 0)
   const split = { size, x: new Uint8Array(CONTEXT * size), y: new Uint8Array(size) }
   let i = 0
   for (const word of words) {
-    const context = [0, 0, 0]
+    let context = [0, 0, 0]
     for (const character of `${word}.`) {
       split.x.set(context, CONTEXT * i)
-      split.y[i++] = CHARACTERS.indexOf(character)
-      context.push(CHARACTERS.indexOf(character))
-      context.shift()
+      split.y[i] = CHARACTERS.indexOf(character)
+      context = [...context.slice(1), split.y[i++]]
     }
   }
   return split
@@ -72,28 +54,21 @@ function examples(words) {
 
 /**
  * The different contexts of a split, and how often each character follows.
- * @param {Split} split
+ * @param {Names["train"]} split
  */
-export function distinct(split) {
-  /** @type {Map<number, number>} */
-  const places = new Map()
-  /** @type {number[]} */
-  const contexts = []
-  /** @type {Uint32Array[]} */
-  const follows = []
-  for (let i = 0; i < split.size; i++) {
-    const [a, b, c] = split.x.subarray(CONTEXT * i, CONTEXT * (i + 1))
-    const key = (a * 27 + b) * 27 + c
-    let place = places.get(key)
-    if (place === undefined) {
-      place = places.size
-      places.set(key, place)
-      contexts.push(a, b, c)
-      follows.push(new Uint32Array(CHARACTERS.length))
-    }
-    follows[place][split.y[i]]++
+export function distinct({ x, y, size }) {
+  /** @type {Map<number, {context: Uint8Array, follow: Uint32Array}>} */
+  const found = new Map()
+  for (let i = 0; i < size; i++) {
+    const context = x.subarray(CONTEXT * i, CONTEXT * (i + 1))
+    const key = context.reduce((sum, character) => CHARACTERS.length * sum + character, 0)
+    const place = found.get(key) ?? { context, follow: new Uint32Array(CHARACTERS.length) }
+    found.set(key, place)
+    place.follow[y[i]]++
   }
-  return { contexts: Uint8Array.from(contexts), follows, size: split.size }
+  const all = [...found.values()]
+  const contexts = Uint8Array.from(all.flatMap(({ context }) => [...context]))
+  return { contexts, follows: all.map(({ follow }) => follow), size }
 }
 
 /** @param {BufferSource} bytes */

@@ -1,15 +1,17 @@
 /** Looking inside a net: the numbers of `makemore3.diagnostics`, and the lecture's histograms. */
 
-import { CHARACTERS, CONTEXT, distinct } from "./data.js"
-import { backward, forward, softmax } from "./passes.js"
+import { weightsOf } from "./net.js"
 
-/** @import {Net, Report, Split} from "./types.js" */
-/** @import {Twister} from "./random.js" */
+/** @import {Seen} from "./engine.js" */
+/** @import {Net} from "./net.js" */
+/** @typedef {ReturnType<typeof report>} Report one layer or weight in numbers */
+/** @typedef {ReturnType<typeof inspect>} View */
+/** @typedef {[string, ArrayLike<number>][]} Named */
 
-export const BINS = 50
+const BINS = 50
 const DEAD = 1e-3 // the largest local gradient that counts as none, as in `dead_units`
 
-/** @param {ArrayLike<number>} values mean, and standard deviation with N - 1 */
+/** Mean, and standard deviation with N - 1. @param {ArrayLike<number>} values */
 export function spread(values) {
   let [sum, squares] = [0, 0]
   for (let i = 0; i < values.length; i++) sum += values[i]
@@ -19,15 +21,15 @@ export function spread(values) {
 }
 
 /** To the next round number, so that axes seldom jump. @param {number} size */
-export function roundUp(size) {
+function roundUp(size) {
   if (!(size > 0 && size < Infinity)) return 1
   const power = 10 ** Math.floor(Math.log10(size))
   return power * ([1, 1.5, 2, 3, 4, 5, 7].find((step) => step * power >= size) ?? 10)
 }
 
 /**
+ * Mean, standard deviation and a histogram from -limit to limit.
  * @param {string} name @param {ArrayLike<number>} values @param {number} limit
- * @returns {Report}
  */
 function report(name, values, limit) {
   const counts = new Array(BINS).fill(0)
@@ -38,68 +40,54 @@ function report(name, values, limit) {
   return { name, ...spread(values), counts, limit }
 }
 
-/** Reports with one axis for all. @param {[string, ArrayLike<number>][]} named @param {number} of */
-function together(named, of) {
-  const limit = roundUp(of * Math.max(...named.map(([, values]) => spread(values).std)))
-  return named.map(([name, values]) => report(name, values, limit))
+/** Reports with one axis for all. @param {Named} named @param {number} [limit] */
+function together(named, limit) {
+  const wide = 3.5 * Math.max(...named.map(([, values]) => spread(values).std))
+  return named.map(([name, values]) => report(name, values, limit ?? roundUp(wide)))
 }
 
 /**
- * Run one batch forwards and backwards, as in training, and describe what comes by.
- * @param {Net} net @param {Uint8Array} x @param {Uint8Array} y @param {number} threshold
+ * Describe what came by when one batch went forwards and backwards, as in training.
+ * @param {Net} net @param {Seen} seen @param {number} rows @param {number} threshold
  */
-export function inspect(net, x, y, threshold) {
-  const traces = forward(net, x, "batch")
-  const gradients = backward(net, x, y, traces)
-  const hasTanh = net.layers.some((layer) => layer.tanh)
-  const watched = net.layers.slice(0, -1).map((layer, i) => ({ layer, i, name: shown(layer, i) }))
-  /** @param {(i: number) => ArrayLike<number>} pick @returns {[string, ArrayLike<number>][]} */
-  const each = (pick) => watched.map(({ name, i }) => [name, pick(i)])
-  const weightGradients = weightsOf(net).map((
-    [name],
-    i,
-  ) => /** @type {[string, Float64Array]} */ ([
-    name,
-    i ? gradients.weights[i - 1] : gradients.embedding,
-  ]))
+export function inspect(net, { forwards, backwards, embedding }, rows, threshold) {
+  const hasTanh = net.layers.some(({ tanh }) => tanh)
+  const watched = net.layers.slice(0, -1).map(({ name, tanh, fanOut }, i) => ({
+    name: name === "hidden" ? "tanh" : tanh ? `tanh${i + 1}` : name, // as the package calls it
+    fanOut,
+    ...forwards[i],
+    ...backwards[i],
+  }))
+  const each = (
+    /** @type {"pre" | "out" | "gradient"} */ what,
+  ) => /** @type {Named} */ (watched.map((layer) => [layer.name, layer[what]]))
+  const gradients = [embedding, ...backwards.map(({ weightGradient }) => weightGradient)]
   return {
-    loss: gradients.loss,
-    rows: y.length,
+    rows,
     threshold,
     hasTanh,
-    pre: together(each((i) => traces[i].pre), 3.5),
-    out: hasTanh
-      ? each((i) => traces[i].out).map(([name, values]) => report(name, values, 1))
-      : together(each((i) => traces[i].out), 3.5),
-    saturation: hasTanh
-      ? watched.map(({ layer, i }) => saturation(traces[i].out, layer.fanOut, threshold))
-      : [],
-    gradient: together(each((i) => gradients.outputs[i]), 3.5),
-    weightGradient: together(weightGradients, 3.5),
-    norms: net.layers.flatMap(({ norm }, i) => {
-      const batch = traces[i].statistics
-      if (!norm || !batch) return []
-      const std = (/** @type {Float32Array | Float64Array} */ v) => Array.from(v, Math.sqrt)
-      return [{
-        name: net.layers[i].name,
-        batchMean: Array.from(batch.mean),
-        batchStd: std(batch.variance),
-        runningMean: Array.from(norm.mean),
-        runningStd: std(norm.variance),
-      }]
+    pre: together(each("pre")),
+    out: together(each("out"), hasTanh ? 1 : undefined),
+    saturation: hasTanh ? watched.map(({ out, fanOut }) => saturation(out, fanOut, threshold)) : [],
+    gradient: together(each("gradient")),
+    weight: describeWeights(net),
+    weightGradient: together(weightsOf(net).map(([name], i) => [name, gradients[i]])),
+    norms: net.layers.flatMap(({ name, norm }, i) => {
+      const roots = (/** @type {Float32Array} */ values) => [...values.map(Math.sqrt)]
+      return norm
+        ? [{
+          name,
+          batchMean: [...forwards[i].mean],
+          batchStd: roots(forwards[i].variance),
+          runningMean: [...norm.mean],
+          runningStd: roots(norm.variance),
+        }]
+        : []
     }),
   }
 }
 
-/** @typedef {ReturnType<typeof inspect>} Inspection */
-
-/** The name of what is watched, as the package calls it. @param {any} layer @param {number} i */
-const shown = (layer, i) =>
-  layer.name === "hidden" ? "tanh" : layer.tanh ? `tanh${i + 1}` : layer.name
-
-/**
- * @param {Float64Array} h what tanh put out @param {number} units @param {number} threshold
- */
+/** @param {Float32Array} h what tanh put out @param {number} units @param {number} threshold */
 function saturation(h, units, threshold) {
   const map = Uint8Array.from(h, (v) => Number(Math.abs(v) > threshold))
   const white = new Uint8Array(units).fill(1)
@@ -124,55 +112,12 @@ export function updateRatios(before, after) {
 }
 
 /** Histograms of the weights themselves. @param {Net} net */
-export const describeWeights = (net) => together(weightsOf(net), 3.5)
+export const describeWeights = (net) => together(weightsOf(net))
 
-/** The weights that `updateRatios` compares. @param {Net} net @returns {[string, Float32Array][]} */
-export function weightsOf(net) {
-  return [
-    ["embedding.weight", net.embedding],
-    ...net.layers.map((
-      layer,
-    ) => /** @type {[string, Float32Array]} */ ([`${layer.name}.weight`, layer.weight])),
-  ]
-}
-
-/**
- * The mean loss over all examples of a split, with running or with the split's own statistics.
- * A context that occurs often is computed once.
- * @param {Net} net @param {ReturnType<typeof distinct>} split @param {boolean} own
- */
-export function splitLoss(net, { contexts, follows, size }, own) {
-  const vocab = CHARACTERS.length
-  const counts = follows.map((follow) => follow.reduce((a, b) => a + b))
-  const part = own ? counts.length : 1000 // running statistics need only some rows at a time
-  let loss = 0
-  for (let start = 0; start < counts.length; start += part) {
-    const rows = contexts.subarray(CONTEXT * start, CONTEXT * (start + part))
-    const traces = forward(net, rows, own ? counts : "running")
-    const logits = traces[traces.length - 1].out
-    for (let i = 0; i < rows.length / CONTEXT; i++) {
-      const probs = softmax(logits.subarray(i * vocab, (i + 1) * vocab))
-      follows[start + i].forEach((n, j) => loss -= n && n * Math.log(probs[j]))
-    }
-  }
-  return loss / size
-}
-
-/**
- * As `sample_names`.
- * @param {Net} net @param {Twister} random @param {number} count @param {number} most characters
- */
-export function sampleNames(net, random, count, most) {
-  return Array.from({ length: count }, () => {
-    let context = [0, 0, 0]
-    let name = ""
-    while (name.length < most) {
-      const traces = forward(net, Uint8Array.from(context), "running")
-      const next = random.multinomial(softmax(traces[traces.length - 1].out).map(Math.fround))
-      if (next === 0) break
-      context = [...context.slice(1), next]
-      name += CHARACTERS[next]
-    }
-    return name
-  })
+/** Softmax of one row. @param {ArrayLike<number>} logits */
+export function softmax(logits) {
+  const z = Float64Array.from(logits)
+  const top = Math.max(...z)
+  const sum = z.reduce((total, v) => total + Math.exp(v - top), 0)
+  return z.map((v) => Math.exp(v - top) / sum)
 }

@@ -1,68 +1,56 @@
-/** Elements, and the worker, in few words. */
+/** Pieces of HTML, and the worker, in few words. */
 
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag
- * @param {Record<string, any>} [properties] a function listens, `aria-` and `data-` are attributes
- * @param {(Node | string)[]} children
- * @returns {HTMLElementTagNameMap[T]}
- */
-export function h(tag, properties = {}, ...children) {
-  const element = document.createElement(tag)
-  for (const [name, value] of Object.entries(properties)) {
-    if (typeof value === "function") element.addEventListener(name, value)
-    else if (name in element) /** @type {any} */ (element)[name] = value
-    else element.setAttribute(name, value)
-  }
-  element.append(...children)
-  return element
+/** The element that a piece of HTML describes. @param {string} html */
+export function element(html) {
+  const made = document.createElement("template")
+  made.innerHTML = html
+  return /** @type {HTMLElement} */ (made.content.firstElementChild)
+}
+
+/** @param {string} text @param {string} what it does, for whoever listens @param {string} [kind] */
+export const button = (text, what, kind = "") =>
+  `<button type="button" class="md-button ${kind}" data-do="${what}">${text}</button>`
+
+/** A table that can be scrolled has a place of its own. @param {string} label */
+export const tablePlace = (label) =>
+  `<div class="lit-table" tabindex="0" role="group" aria-label="${label}"></div>`
+
+/** @param {string[]} head @param {string[][]} rows */
+export function table(head, rows) {
+  const line = (/** @type {string[]} */ cells, /** @type {string} */ tag) =>
+    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`
+  const body = rows.map((row) => line(row, "td")).join("")
+  return `<table class="lit"><thead>${line(head, "th")}</thead><tbody>${body}</tbody></table>`
 }
 
 /**
  * A slider through the values of a list.
- * @template T
- * @param {string} label @param {T[]} values @param {T} value
- * @param {(value: T) => string} shown @param {(value: T) => void} changed
+ * @param {string} name @param {string} label @param {any[]} values @param {any} value
+ * @param {string} text the value as a reader writes it
  */
-export function slider(label, values, value, shown, changed) {
-  const output = h("output", {}, shown(value))
-  const input = h("input", {
-    type: "range",
-    min: "0",
-    max: String(values.length - 1),
-    value: String(values.indexOf(value)),
-    "aria-valuetext": shown(value),
-    input() {
-      const chosen = values[Number(input.value)]
-      show(chosen)
-      changed(chosen)
-    },
-  })
-  /** @param {T} chosen */
-  function show(chosen) {
-    output.textContent = shown(chosen)
-    input.setAttribute("aria-valuetext", shown(chosen))
-  }
-  return {
-    element: h("label", { className: "lit-slider" }, h("span", {}, label), input, output),
-    input,
-    /** @param {T} chosen */
-    set(chosen) {
-      input.value = String(values.indexOf(chosen))
-      show(chosen)
-    },
-  }
+export const slider = (name, label, values, value, text) =>
+  `<label class="lit-slider"><span>${label}</span><input type="range" name="${name}" min="0"
+    max="${values.length - 1}" value="${values.indexOf(value)}" aria-valuetext="${text}">
+    <output>${text}</output></label>`
+
+/** Say where a slider stands now. @param {HTMLInputElement} input @param {string} text */
+export function tellSlider(input, text) {
+  input.setAttribute("aria-valuetext", text)
+  const output = input.nextElementSibling
+  if (output) output.textContent = text
 }
 
-/** Brings the style sheet that belongs to these modules, once. */
+/** Brings the style sheet that belongs to these modules. */
 export function style() {
-  const href = new URL("playground.css", import.meta.url).href
-  const present = document.querySelector(`link[href="${href}"]`)
-  if (present) return Promise.resolve()
-  return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
-    const link = h("link", { rel: "stylesheet", href, load: () => resolve(), error: reject })
-    document.head.append(link)
-  }))
+  const link = document.createElement("link")
+  const loaded = new Promise((resolve, reject) => {
+    link.onload = resolve
+    link.onerror = reject
+  })
+  link.rel = "stylesheet"
+  link.href = new URL("playground.css", import.meta.url).href
+  document.head.append(link)
+  return loaded
 }
 
 /**
@@ -71,24 +59,18 @@ export function style() {
  */
 export function connect(onFrame) {
   const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" })
-  /** @type {Map<number, {resolve: (answer: any) => void, reject: (error: Error) => void}>} */
-  const waiting = new Map()
-  let count = 0
-  worker.addEventListener("message", ({ data }) => {
-    if (data.frame) return onFrame(data.frame)
-    const asked = waiting.get(data.id)
-    waiting.delete(data.id)
-    if (data.error) asked?.reject(new Error(data.error))
-    else asked?.resolve(data.answer)
-  })
-  worker.addEventListener("error", () => {
-    for (const { reject } of waiting.values()) reject(new Error("the worker did not start"))
-  })
-  return (
-    /** @type {string} */ command,
-    /** @type {any} */ argument = null,
-  ) => /** @type {Promise<any>} */ (new Promise((resolve, reject) => {
-    waiting.set(++count, { resolve, reject })
-    worker.postMessage({ id: count, command, argument })
-  }))
+  /** @type {PromiseWithResolvers<any>[]} */
+  const asked = []
+  worker.onmessage = ({ data: { frame, id, answer, error } }) => {
+    if (frame) onFrame(frame)
+    else if (error) asked[id].reject(new Error(error))
+    else asked[id].resolve(answer)
+  }
+  worker.onerror = () =>
+    asked.forEach(({ reject }) => reject(new Error("the worker did not start")))
+  return (/** @type {string} */ command, /** @type {any} */ argument = null) => {
+    const id = asked.push(Promise.withResolvers()) - 1
+    worker.postMessage({ id, command, argument })
+    return asked[id].promise
+  }
 }

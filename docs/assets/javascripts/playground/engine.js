@@ -3,45 +3,46 @@
 import { CHARACTERS, CONTEXT } from "./data.js"
 import { EMBEDDING, tensors } from "./net.js"
 
-/** @import {Net} from "./types.js" */
+/** @import {Net} from "./net.js" */
+/** @typedef {ReturnType<Engine["look"]>} Seen what came by, row by row of the batch */
+
+export const STEPS = 500 // that one call of `train` takes at most
+export const ROWS = 200 // that `look` takes at most
+const SHAPE = [CHARACTERS.length, EMBEDDING, CONTEXT]
 
 /** One net in an instance of its own: its tensors lie in the trainer's memory from now on. */
 export class Engine {
   /** @type {any} */
   #wasm
   #net
+  #batch
   #places
   #blocks
-  #batch
-  #most
-  #arguments
+  #at
 
-  /**
-   * @param {WebAssembly.Module} module
-   * @param {Net} net
-   * @param {number} batch examples a step
-   * @param {number} most steps that one call of `train` may take
-   */
-  constructor(module, net, batch, most) {
+  /** @param {WebAssembly.Module} module @param {Net} net @param {number} batch examples a step */
+  constructor(module, net, batch) {
     this.#wasm = new WebAssembly.Instance(module).exports
     this.#wasm._initialize()
     this.#net = net
     this.#batch = batch
-    this.#most = most
-    const reserve = (/** @type {number} */ bytes) => this.#wasm.reserve(bytes)
-    this.#places = [...tensors(net)].map(([owner, name, tensor]) => {
-      const at = reserve(tensor.byteLength)
+    const { reserve } = this.#wasm
+    this.#places = tensors(net).map(({ owner, key }) => {
+      const [tensor, at] = [owner[key], reserve(owner[key].byteLength)]
       new Float32Array(this.#wasm.memory.buffer, at, tensor.length).set(tensor)
-      return { owner, name, at, length: tensor.length }
+      return { owner, key, at, length: tensor.length }
     })
-    this.#view()
     this.#blocks = this.#wasm.reserve_blocks(net.layers.length)
     net.layers.forEach((layer, i) => this.#describe(layer, i))
-    this.#arguments = {
-      x: reserve(8 * most * batch * CONTEXT),
-      y: reserve(8 * most * batch),
-      lr: reserve(8 * most),
-      losses: reserve(4 * most),
+    const rows = Math.max(ROWS, STEPS * batch)
+    const units = net.layers.reduce((sum, { fanOut }) => sum + fanOut, 0)
+    const weights = net.layers.reduce((sum, { weight }) => sum + weight.length, 0)
+    this.#at = {
+      x: reserve(8 * rows * CONTEXT),
+      y: reserve(8 * rows),
+      lr: reserve(8 * STEPS),
+      losses: reserve(4 * STEPS),
+      seen: reserve(4 * ((3 * ROWS + 2) * units + weights + net.embedding.length)),
     }
     this.#view()
   }
@@ -50,45 +51,76 @@ export class Engine {
   #view() {
     const { buffer } = this.#wasm.memory
     if (this.#net.embedding.buffer === buffer) return
-    for (const { owner, name, at, length } of this.#places) {
-      owner[name] = new Float32Array(buffer, at, length)
+    for (const { owner, key, at, length } of this.#places) {
+      owner[key] = new Float32Array(buffer, at, length)
     }
   }
 
-  /** @param {import("./types.js").Layer} layer @param {number} index */
+  /** @param {Net["layers"][number]} layer @param {number} index */
   #describe(layer, index) {
-    const { norm } = layer
-    const at = (/** @type {object | null} */ owner, /** @type {string} */ name) =>
-      this.#places.find((place) => place.owner === owner && place.name === name)?.at ?? 0
+    const { fanIn, fanOut, tanh, norm } = layer
+    const at = (/** @type {object | null} */ owner, /** @type {string[]} */ ...keys) =>
+      keys.map((key) => this.#places.find((p) => p.owner === owner && p.key === key)?.at ?? 0)
     this.#wasm.block(
-      ...[this.#blocks, index, layer.fanIn, layer.fanOut, layer.tanh, Boolean(norm)],
-      ...[norm?.keepsStd, norm?.eps ?? 0, norm?.momentum ?? 0, at(layer, "weight")],
-      ...[at(layer, "bias"), at(norm, "gamma"), at(norm, "beta"), at(norm, "mean")],
-      at(norm, "variance"),
+      ...[this.#blocks, index, fanIn, fanOut, tanh, Boolean(norm), norm?.keepsStd],
+      ...[norm?.eps ?? 0, norm?.momentum ?? 0, ...at(layer, "weight", "bias")],
+      ...at(norm, "gamma", "beta", "mean", "variance"),
     )
   }
 
   /**
    * Take one step of gradient descent for each learning rate.
-   * @param {Uint8Array} x contexts, for all steps
-   * @param {Uint8Array} y targets
-   * @param {number[]} lr
+   * @param {Uint8Array} x contexts, for all steps @param {Uint8Array} y targets @param {number[]} lr
    * @returns {Float32Array} losses before each update; fewer than steps if one was not finite,
    *     which is then the last
    */
   train(x, y, lr) {
-    if (lr.length > this.#most) throw new RangeError(`${this.#most} steps at most`)
-    const to = this.#arguments
-    const { memory } = this.#wasm
+    const to = this.#at
+    const { buffer } = this.#wasm.memory
     this.#integers(to.x, x)
     this.#integers(to.y, y)
-    new Float64Array(memory.buffer, to.lr, lr.length).set(lr)
+    new Float64Array(buffer, to.lr, STEPS).set(lr)
     const updates = this.#wasm.run(
-      ...[this.#blocks, this.#net.layers.length, this.#places[0].at, CHARACTERS.length],
-      ...[EMBEDDING, CONTEXT, this.#batch, lr.length, to.x, to.y, to.lr, to.losses],
+      ...[this.#blocks, this.#net.layers.length, this.#places[0].at, ...SHAPE],
+      ...[this.#batch, lr.length, to.x, to.y, to.lr, to.losses],
     )
     this.#view()
-    return new Float32Array(memory.buffer, to.losses, Math.min(updates + 1, lr.length)).slice()
+    return new Float32Array(this.#wasm.memory.buffer, to.losses, STEPS)
+      .slice(0, Math.min(updates + 1, lr.length))
+  }
+
+  /**
+   * Pass forwards and backwards through the net, without a step.
+   * @param {Uint8Array} x contexts
+   * @param {Uint8Array} [y] targets; without them, a batch norm uses its running statistics, and
+   *     there are no gradients
+   */
+  look(x, y) {
+    const rows = x.length / CONTEXT
+    const { layers } = this.#net
+    const to = this.#at
+    this.#integers(to.x, x)
+    if (y) this.#integers(to.y, y)
+    const loss = this.#wasm.look(
+      ...[this.#blocks, layers.length, this.#places[0].at, ...SHAPE],
+      ...[rows, to.x, y ? to.y : 0, to.seen],
+    )
+    this.#view()
+    let at = to.seen
+    /** @param {number} count */
+    const read = (count) =>
+      new Float32Array(this.#wasm.memory.buffer, (at += 4 * count) - 4 * count, count)
+    const forwards = layers.map(({ fanOut }) => ({
+      pre: read(rows * fanOut), // into the tanh
+      out: read(rows * fanOut),
+      mean: read(fanOut), // of the batch, before a norm
+      variance: read(fanOut),
+    }))
+    const backwards = (y ? layers.toReversed() : []).map(({ fanOut, weight }) => ({
+      gradient: read(rows * fanOut), // of the output
+      weightGradient: read(weight.length),
+    })).reverse()
+    return { loss, forwards, backwards, embedding: read(y ? this.#net.embedding.length : 0) }
   }
 
   /** Write whole numbers of 64 bits. @param {number} at @param {Uint8Array} numbers */

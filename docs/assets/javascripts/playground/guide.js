@@ -1,139 +1,94 @@
 /** Leads through the missions, whose words stand in the page under a heading of their own. */
 
-import { h } from "./dom.js"
-import { MISSIONS } from "./missions.js"
+import { button, element } from "./dom.js"
+import { look, MISSIONS } from "./missions.js"
 
-/** @import {Settings} from "./types.js" */
-/** @import {Mission, Sight} from "./missions.js" */
+/** @import {Goal, Moment, Sight} from "./missions.js" */
 
 /**
- * @typedef {object} Playground
- * @property {(settings: Settings) => void} start
- * @property {(stage: string) => Settings} preset
- * @property {() => void} focus
+ * @param {HTMLElement} place of the mission that is under way
+ * @param {(query: string) => void} start the playground anew
+ * @param {(view?: number) => void} focus on a view, or on none
  */
+export function guide(place, start, focus) {
+  /** @type {{goals: Goal[], boxes: Element[], before: Sight[], end: () => void} | null} */
+  let now = null
 
-export class Guide {
-  /** @type {{mission: Mission, done: boolean[], before: Sight[], boxes: HTMLElement[]} | null} */
-  #now = null
-  /** @type {(() => void) | null} */
-  #putBack = null
-
-  /** @param {Playground} playground */
-  constructor(playground) {
-    this.playground = playground
-    this.element = h("section", { className: "lit-mission", hidden: true })
-    this.element.setAttribute("aria-label", "Mission")
-    for (const mission of MISSIONS) this.#offer(mission)
-  }
-
-  /** A button below the heading of each mission. @param {Mission} mission */
-  #offer(mission) {
-    const heading = document.getElementById(mission.id)
-    if (!heading) throw new Error(`the page has no heading for the mission ${mission.id}`)
-    const words = until(heading)
-    const start = h("button", {
-      type: "button",
-      className: "md-button",
-      click: () => this.#begin(mission, heading, words, start),
-    }, "Start this mission")
-    heading.after(start)
-    const [predictions] = words.filter((element) => element.matches("ul"))
-    const verdict = h("p", { role: "status" })
-    predictions?.after(verdict)
-    words.splice(words.indexOf(predictions) + 1, 0, verdict)
-    predictions?.querySelectorAll("li").forEach((item, i) => {
-      const choice = h("input", {
-        type: "radio",
-        name: mission.id,
-        change: () => {
-          verdict.textContent = i === mission.answer
-            ? "Now see whether it happens."
-            : "Now see what happens; it may surprise you."
-        },
+  for (const [id, query, view, answer, goals] of MISSIONS) {
+    const heading = document.getElementById(id)
+    const begin = heading?.nextElementSibling
+    if (!(begin instanceof HTMLButtonElement)) throw new Error(`the page has no mission ${id}`)
+    const words = until(begin)
+    const predictions = words.findIndex((each) => each.matches("ul"))
+    const verdict = element(`<p role="status"></p>`)
+    words.splice(predictions + 1, 0, verdict)
+    words[predictions].after(verdict)
+    words[predictions].querySelectorAll("li").forEach((item, i) => {
+      const label = element(`<label><input type="radio" name="${id}"><span></span></label>`)
+      label.lastElementChild?.append(...item.childNodes)
+      label.oninput = () => {
+        const right = "Now see whether it happens."
+        verdict.textContent = i === answer ? right : "Now see what happens; it may surprise you."
+      }
+      item.append(label)
+    })
+    begin.onclick = () => {
+      now?.end()
+      const title = element(
+        `<p class="lit-title" tabindex="-1">${heading?.firstChild?.textContent}</p>`,
+      )
+      const stop = element(button("End the mission", "end"))
+      place.replaceChildren(title, ...words, stop)
+      const boxes = [...place.querySelectorAll("ol > li")].map((goal) => {
+        const box = goal.querySelector(".lit-tick") ?? element(`<span class="lit-tick"></span>`)
+        box.textContent = "to see: "
+        goal.prepend(box)
+        goal.classList.remove("lit-seen")
+        return box
       })
-      const label = h("label", {}, choice, " ", ...item.childNodes)
-      item.replaceChildren(label)
-    })
-  }
-
-  /**
-   * The mission's words move next to the controls, and back when it ends.
-   * @param {Mission} mission @param {HTMLElement} heading @param {Element[]} words
-   * @param {HTMLElement} start
-   */
-  #begin(mission, heading, words, start) {
-    this.#putBack?.()
-    const goals = words.filter((element) => element.matches("ol")).flatMap((list) => [
-      ...list.querySelectorAll("li"),
-    ])
-    const boxes = goals.map((goal) => {
-      const box = goal.querySelector(".lit-tick") ?? h("span", { className: "lit-tick" })
-      box.textContent = "to see: "
-      goal.prepend(box)
-      goal.classList.remove("lit-seen")
-      return /** @type {HTMLElement} */ (box)
-    })
-    const end = h("button", {
-      type: "button",
-      className: "md-button",
-      click: () => {
-        this.#putBack?.()
-        start.focus()
-      },
-    }, "End the mission")
-    const title = h(
-      "p",
-      { className: "lit-title", tabIndex: -1 },
-      heading.firstChild?.textContent ?? "",
-    )
-    this.element.replaceChildren(title, ...words, end)
-    this.element.hidden = false
-    start.hidden = true
-    this.#putBack = () => {
-      start.after(...words)
-      start.hidden = false
-      this.element.hidden = true
-      this.#now = this.#putBack = null
+      if (boxes.length !== goals.length) throw new Error(`${id}: expected ${goals.length} goals`)
+      now = { goals, boxes, before: [], end }
+      stop.onclick = () => {
+        end()
+        begin.focus()
+      }
+      place.hidden = false
+      begin.hidden = true
+      focus(view)
+      start(query)
+      title.focus({ preventScroll: true })
     }
-    this.#now = { mission, done: goals.map(() => false), before: [], boxes }
-    this.playground.start({ ...this.playground.preset(mission.start.stage), ...mission.start })
-    this.playground.focus()
-    title.focus({ preventScroll: true })
+    const end = () => {
+      begin.after(...words)
+      begin.hidden = false
+      place.hidden = true
+      focus()
+      now = null
+    }
   }
 
   /**
-   * Tick off what there is to be seen at this moment.
-   * @param {Settings} settings
-   * @param {{run: import("./views.js").Record, frame: import("./worker.js").Frame}} state
+   * Tick off what there is to be seen at this moment; a run that rests is remembered.
+   * @param {Moment} moment @param {boolean} rests
    */
-  see(settings, { run, frame }) {
-    const now = this.#now
+  return (moment, rests) => {
     if (!now) return
-    const sight = {
-      settings,
-      steps: frame.steps,
-      view: frame.view,
-      losses: run.losses.slice(0, 1),
-      updates: run.updates.slice(),
-      before: now.before,
-    }
-    now.mission.goals.forEach((test, i) => {
-      if (now.done[i] || !test(sight)) return
-      now.done[i] = true
-      now.boxes[i].textContent = "seen: "
-      now.boxes[i].closest("li")?.classList.add("lit-seen")
+    const { goals, boxes, before } = now
+    const sight = look({ ...moment, updates: [...moment.updates] })
+    goals.forEach((test, i) => {
+      if (!test(sight, before)) return
+      boxes[i].textContent = "seen: "
+      boxes[i].parentElement?.classList.add("lit-seen")
     })
-    if (frame.ends) now.before.push({ ...sight, before: [] })
-    if (now.done.every(Boolean)) this.element.dataset.done = "true"
-    else delete this.element.dataset.done
+    if (rests) before.push(sight)
+    place.toggleAttribute("data-done", boxes.every((box) => box.textContent === "seen: "))
   }
 }
 
-/** What stands between a heading and the next. @param {Element} heading */
-function until(heading) {
+/** What stands between a button and the next heading. @param {Element} button */
+function until(button) {
   const found = []
-  for (let next = heading.nextElementSibling; next; next = next.nextElementSibling) {
+  for (let next = button.nextElementSibling; next; next = next.nextElementSibling) {
     if (/^H[1-3]$/.test(next.tagName)) break
     found.push(next)
   }

@@ -1,18 +1,15 @@
 /** Small instances in the chapters: one control and one figure, in the place of the page's own. */
 
-import { preset } from "./controls.js"
-import { spread } from "./diagnostics.js"
-import { connect, h, slider, style } from "./dom.js"
-import { softmax } from "./passes.js"
-import { COLOURS, densities, plot, short } from "./plots.js"
+import { CONTROLS, preset, shown as written } from "./controls.js"
+import { softmax, spread } from "./diagnostics.js"
+import { connect, element, slider, style, tellSlider } from "./dom.js"
+import { COLOURS, plot, short } from "./plots.js"
 import { Twister } from "./random.js"
-import { SHORT_RUN } from "./published.js"
-import * as views from "./views.js"
+import { SHORT_RUN } from "./run.js"
+import { activations, nothing, preActivations, updates } from "./views.js"
 
-/** @import {Settings} from "./types.js" */
-/** @import {Frame} from "./worker.js" */
-/** @import {Points} from "./plots.js" */
-/** @import {Shown} from "./views.js" */
+/** @import {Settings} from "./controls.js" */
+/** @import {Shown, State} from "./views.js" */
 
 /**
  * @typedef {object} Mini
@@ -25,7 +22,13 @@ import * as views from "./views.js"
  */
 
 /** @type {Record<string, () => Promise<Mini> | Mini>} */
-const MINIS = { logits, "w1": firstWeight, gain, five, "learning-rate": learningRate }
+const MINIS = {
+  logits,
+  five,
+  w1: () => net("softmax-fixed", "w1", [preActivations, activations], 0.01),
+  gain: () => net("six-layers", "gain", [activations], 0.5),
+  "learning-rate": () => net("six-layers", "lr", [updates], 0.001, SHORT_RUN),
+}
 
 /**
  * Replace the figure before the host by a live one, and the button by a slider.
@@ -34,79 +37,100 @@ const MINIS = { logits, "w1": firstWeight, gain, five, "learning-rate": learning
 export async function open(host, button) {
   const name = host.dataset.play ?? ""
   if (!(name in MINIS)) throw new Error(`there is no instance "${name}"`)
-  const [mini] = await Promise.all([MINIS[name](), style()])
-  const drawing = h("div", {})
-  const says = h("p", { className: "lit-says" })
-  const live = h("div", { className: "lit-live" }, drawing, says)
+  const [{ label, values, first, show, interrupt }] = await Promise.all([MINIS[name](), style()])
+  const live = element(`<div class="lit-live"><div></div><p class="lit-says"></p></div>`)
   const figure = host.previousElementSibling
-  if (figure?.matches(".lit-figure")) {
-    figure.classList.add("lit-figure--live")
-    figure.prepend(live)
-  } else host.append(live)
-  let wanted = mini.first
+  if (!figure?.matches(".lit-figure")) throw new Error("no figure stands before it")
+  figure.classList.add("lit-figure--live")
+  figure.prepend(live)
+  const control = element(slider(name, label, values, first, written(name, first)))
+  const input = /** @type {HTMLInputElement} */ (control.querySelector("input"))
+  button.replaceWith(control)
+  input.focus()
+  const wanted = () => values[Number(input.value)]
   let busy = false
-  /** @param {Shown} shown */
-  function draw(shown) {
-    drawing.innerHTML = shown.drawing
-    says.textContent = shown.says
-  }
-  /** Only the latest value is worth showing. @param {number} value */
-  async function show(value) {
-    wanted = value
-    if (busy) return mini.interrupt?.()
+  /** Only the latest value is worth showing. */
+  input.oninput = async () => {
+    tellSlider(input, written(name, wanted()))
+    if (busy) return interrupt?.()
     busy = true
-    let shown
-    do {
-      shown = wanted
-      await mini.show(shown, draw)
-    } while (shown !== wanted)
+    for (let value; value !== wanted();) {
+      value = wanted()
+      await show(value, ({ drawing, says }) => {
+        live.children[0].innerHTML = drawing
+        live.children[1].textContent = says
+      })
+    }
     busy = false
   }
-  const control = slider(mini.label, mini.values, mini.first, written, show)
-  button.replaceWith(control.element)
-  control.input.focus()
-  await show(mini.first)
+  input.dispatchEvent(new Event("input"))
 }
 
-/** @param {number} value */
-const written = (value) => value === 5 / 3 ? "5/3" : String(value)
+/**
+ * A net of the lecture and one of its settings, shown before the first step, or while it trains.
+ * @param {string} stage @param {keyof Settings} key @param {((state: State) => Shown | null)[]} views
+ * @param {number} least value @param {number} [until] steps
+ * @returns {Promise<Mini>}
+ */
+async function net(stage, key, views, least, until = 0) {
+  /** @type {(frame: import("./worker.js").Frame) => void} */
+  let show = () => {}
+  const send = connect((frame) => show(frame))
+  const { lecture } = await send("open")
+  const [, label, , values = []] = CONTROLS.find(([each]) => each === key) ?? CONTROLS[0]
+  const settings = preset(lecture, stage)
+  return {
+    label,
+    values: values.filter((value) => value >= least && value <= 3),
+    first: /** @type {number} */ (settings[key]),
+    interrupt: () => send("stop"),
+    async show(value, draw) {
+      const b1 = key === "w1" && value < 1 ? 0.01 : settings.b1
+      const made = await send("make", { ...settings, b1, [key]: value })
+      const run = nothing()
+      show = ({ view, losses, updates, diverged, evaluation }) => {
+        run.losses.push(...losses)
+        run.updates.push(...updates)
+        const state = { run, last: nothing(), view: view ?? made.view, log: false, layer: 0 }
+        const shown = views.flatMap((of) => of(state) ?? [])
+        const end = diverged ? " The loss is no longer a number." : ""
+        const dev = evaluation ? ` Dev loss ${evaluation.dev.toFixed(2)}.` : ""
+        draw({
+          drawing: shown.map(({ drawing }) => drawing).join(""),
+          says: shown.map(({ says }) => says).join(" ") + end + dev,
+        })
+      }
+      show(made)
+      if (until) await send("train", { until, slowly: false })
+    },
+  }
+}
 
 /** The mean loss of random logits, and where on the curve a scale stands. @returns {Mini} */
 function logits() {
-  const classes = 27
-  const rows = 300
-  const normal = new Twister(1).randn(classes * rows)
-  /** @param {number} scale */
-  function at(scale) {
-    let [loss, favourite] = [0, 0]
-    for (let i = 0; i < rows; i++) {
-      const row = normal.subarray(i * classes, (i + 1) * classes)
-      const probs = softmax(Float64Array.from(row, (z) => scale * z))
-      // Any class may be the right one: the mean over all of them.
-      const top = Math.max(...row)
-      loss += scale * (top - spread(row).mean) - Math.log(Math.max(...probs))
-      favourite += Math.max(...probs)
-    }
-    return { loss: loss / rows, favourite: favourite / rows }
+  const normal = new Twister(1).randn(27 * 300)
+  const examples = Array.from({ length: 300 }, (_, i) => normal.subarray(27 * i, 27 * (i + 1)))
+  /** Any class may be the right one: the loss is the mean over all. @param {number} scale */
+  const at = (scale) => {
+    const probs = examples.map((row) => softmax(row.map((z) => scale * z)))
+    const losses = probs.flatMap((row) => [...row].map((p) => -Math.log(p)))
+    return [losses, probs.map((row) => Math.max(...row))].map((values) => spread(values).mean)
   }
-  const values = [-2, -1, 0, 1].flatMap((e) => [1, 2, 5].map((m) => Number(`${m}e${e}`)))
-  values.push(100)
-  /** @type {Points} */
-  const curve = values.map((scale) => [scale, at(scale).loss])
+  const values = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
   return {
     label: "Scale of the logits",
     values,
     first: 1,
     show(scale, draw) {
-      const { loss, favourite } = at(scale)
+      const [loss, favourite] = at(scale)
       draw({
         drawing: plot(
           { from: 0.01, to: 100, label: "scale of the logits", log: true },
-          { from: 2, to: 300, label: "", log: true },
+          { from: 2, to: 300, log: true },
           [
-            { kind: "rule", points: [[0, Math.log(classes)]], colour: COLOURS.rule, dotted: true },
-            { kind: "line", points: curve, colour: COLOURS.main },
-            { kind: "dots", points: [[scale, loss]], colour: COLOURS.other },
+            ["dotted", [[0.01, Math.log(27)], [100, Math.log(27)]], COLOURS.rule],
+            ["line", values.map((each) => [each, at(each)[0]]), COLOURS.main],
+            ["dots", [[scale, loss]], COLOURS.other],
           ],
         ),
         says: `Scale ${scale}: mean loss ${loss.toFixed(2)}; the favourite gets a probability of ` +
@@ -116,119 +140,25 @@ function logits() {
   }
 }
 
-/** A worker, opened, and how to ask it for the first batch of a net. */
-async function nets() {
-  /** @type {(frame: Frame) => void} */
-  let onFrame = () => {}
-  const send = connect((frame) => onFrame(frame))
-  const { lecture } = await send("open")
-  return {
-    /** @param {string} stage @param {Partial<Settings>} change @returns {Promise<Frame>} */
-    make: (stage, change) => send("make", { ...preset(lecture, stage), ...change }),
-    /** @param {(frame: Frame) => void} listener */
-    async train(listener) {
-      onFrame = listener
-      await send("train", { until: SHORT_RUN, slowly: false })
-    },
-    stop: () => void send("stop"),
-  }
-}
-
-/** @returns {Promise<Mini>} */
-async function firstWeight() {
-  const { make } = await nets()
-  return {
-    label: "Scale of W1",
-    values: [0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1, 2, 3],
-    first: 1,
-    async show(w1, draw) {
-      const { view } = await make("softmax-fixed", { w1, b1: w1 < 1 ? 0.01 : 1 })
-      if (!view) throw new Error("the net has no first batch")
-      const [{ share, white }] = view.saturation
-      draw({
-        drawing: densities(view.pre, "pre-activation") + densities(view.out, "tanh output"),
-        says: `Scale ${w1}: pre-activations with std ${short(view.pre[0].std)}; beyond ±0.99 ` +
-          `${(100 * share).toFixed(1)} % of the outputs, and ${white} units in all 32 examples.`,
-      })
-    },
-  }
-}
-
-/** @returns {Promise<Mini>} */
-async function gain() {
-  const { make } = await nets()
-  return {
-    label: "Gain",
-    values: [0.5, 0.7, 1, 1.3, 5 / 3, 2, 2.5, 3],
-    first: 5 / 3,
-    async show(value, draw) {
-      const { view } = await make("six-layers", { gain: value })
-      if (!view) throw new Error("the net has no first batch")
-      const list = (/** @type {(i: number) => string} */ of) =>
-        view.out.map((_, i) => of(i)).join(", ")
-      draw({
-        drawing: densities(view.out, "tanh output, first layer blue, last orange"),
-        says: `Std, layer by layer: ${list((i) => short(view.out[i].std))}. Beyond ±0.97, in %: ` +
-          `${list((i) => (100 * view.saturation[i].share).toFixed(0))}.`,
-      })
-    },
-  }
-}
-
 /** Five numbers, standardised together. @returns {Mini} */
 function five() {
-  const others = [1, 2, 3, 4]
+  /** @param {string} label @param {number} size @param {number[]} numbers @param {string} colour */
+  const dots = (label, size, numbers, colour) =>
+    plot({ from: 0.5, to: 5.5, label, ticks: [1, 2, 3, 4, 5] }, { from: -size, to: size }, [
+      ["dots", numbers.map((v, i) => [i + 1, v]), colour],
+    ])
   return {
     label: "Fifth number",
-    values: Array.from({ length: 41 }, (_, i) => i - 20),
+    values: Array.from({ length: 21 }, (_, i) => i - 10),
     first: 5,
     show(last, draw) {
-      const batch = [...others, last]
+      const batch = [1, 2, 3, 4, last]
       const { mean, std } = spread(batch)
       const out = batch.map((x) => (x - mean) / std)
-      /** @param {number[]} numbers @returns {Points} */
-      const points = (numbers) => numbers.map((v, i) => [i + 1, v])
       draw({
-        drawing: plot(
-          { from: 0.5, to: 5.5, label: "number in the batch", ticks: [1, 2, 3, 4, 5] },
-          { from: -20, to: 20, label: "" },
-          [{ kind: "dots", points: points(batch), colour: COLOURS.main }],
-        ) + plot(
-          { from: 0.5, to: 5.5, label: "the same, standardised", ticks: [1, 2, 3, 4, 5] },
-          { from: -2, to: 2, label: "" },
-          [{ kind: "dots", points: points(out), colour: COLOURS.other }],
-        ),
+        drawing: dots("number in the batch", 10, batch, COLOURS.main) +
+          dots("the same, standardised", 2, out, COLOURS.other),
         says: `In: ${batch.map(short).join(", ")}. Out: ${out.map(short).join(", ")}.`,
-      })
-    },
-  }
-}
-
-/** @returns {Promise<Mini>} */
-async function learningRate() {
-  const { make, train, stop } = await nets()
-  return {
-    label: "Learning rate",
-    interrupt: stop,
-    values: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
-    first: 0.1,
-    async show(lr, draw) {
-      let frame = await make("six-layers", { lr })
-      /** @type {import("./views.js").Record} */
-      const run = { settings: /** @type {any} */ (null), losses: [], updates: [] }
-      const rest = { last: null, log: false, layer: 0 }
-      await train((next) => {
-        frame = { ...next, view: next.view ?? frame.view }
-        run.losses.push(...next.losses)
-        run.updates.push(...next.updates)
-        if (!frame.view) return
-        const { drawing, says } = views.updates({ ...rest, run, view: frame.view })
-        const end = next.diverged
-          ? " The loss is no longer a number."
-          : next.evaluation
-          ? ` Dev loss ${next.evaluation.dev.toFixed(2)}.`
-          : ""
-        draw({ drawing, says: says + end })
       })
     },
   }

@@ -5,134 +5,91 @@
  * numbered list of things to see, one for each test here.
  */
 
-/** @import {Settings} from "./types.js" */
-/** @import {View} from "./run.js" */
+/** @import {Settings} from "./controls.js" */
+/** @import {View} from "./diagnostics.js" */
 
 /**
- * @typedef {object} Sight what the playground shows at a moment
+ * @typedef {object} Moment what the playground shows
  * @property {Settings} settings
  * @property {number} steps
- * @property {View | null} view
- * @property {number[]} losses the first of the run, and the mean of the last 100
+ * @property {View} view
+ * @property {number} loss the first of the run
  * @property {{step: number, ratios: number[]}[]} updates
- * @property {Sight[]} before earlier moments of this mission
  *
- * @typedef {object} Mission
- * @property {string} id
- * @property {Partial<Settings> & {stage: string}} start
- * @property {number} answer which prediction comes true, from 0
- * @property {((sight: Sight) => boolean)[]} goals
+ * @typedef {ReturnType<typeof look>} Sight
+ * @typedef {(sight: Sight, before: Sight[]) => boolean} Goal before: when earlier runs rested
  */
 
-const stds = (/** @type {Sight} */ { view }) => view?.out.map(({ std }) => std) ?? []
-const last = (/** @type {Sight} */ sight) => stds(sight).at(-1) ?? NaN
-const shares = (/** @type {Sight} */ { view }) => view?.saturation.map(({ share }) => share) ?? []
-const white = (/** @type {Sight} */ { view }) =>
-  Math.max(0, ...shares(/** @type {any} */ ({ view })))
-const near = (/** @type {number} */ value, /** @type {number} */ to, /** @type {number} */ by) =>
-  Math.abs(value - to) <= by
-const wide = (/** @type {Sight} */ { settings }) => settings.deep && settings.tanh && !settings.norm
-const normed = (/** @type {Sight} */ { settings }) => settings.deep && settings.norm
-
-/** The middle of the hidden layers' newest update ratios. @param {Sight} sight */
-function ratio({ updates }) {
-  const hidden = [...(updates.at(-1)?.ratios.slice(1, -1) ?? [])].sort((a, b) => a - b)
-  return hidden.length ? hidden[Math.floor(hidden.length / 2)] : NaN
+/** What goals ask of a moment. @param {Moment} moment */
+export function look(moment) {
+  const { settings, view, updates } = moment
+  const stds = view.out.map(({ std }) => std)
+  const hidden = updates.at(-1)?.ratios.slice(1, -1).sort((a, b) => a - b) ?? []
+  const [first = { white: 0, dead: 0, share: 0 }, ...others] = view.saturation
+  return {
+    ...moment,
+    ...first,
+    ...{ gain: settings.gain, stds, last: stds.at(-1) ?? NaN },
+    leastSaturated: Math.min(first.share, ...others.map(({ share }) => share)),
+    wide: settings.deep && settings.tanh && !settings.norm,
+    normed: settings.deep && settings.norm,
+    ratio: hidden[Math.floor(hidden.length / 2)] ?? NaN, // the middle of the hidden layers' newest
+  }
 }
 
-/** @type {Mission[]} */
+/** @type {(value: number, to: number, by: number) => boolean} */
+const near = (value, to, by) => Math.abs(value - to) <= by
+
+/** Whether the first step changed less than with a smaller gain, by the square. @type {Goal} */
+const squared = (now, before) =>
+  before.some((then) =>
+    [then, now].every(({ normed, steps }) => normed && steps > 0) &&
+    now.updates.every(({ step }) => step === 0) && now.gain >= 2 * then.gain &&
+    near(then.ratio - now.ratio, 2 * Math.log10(now.gain / then.gain), 0.15)
+  )
+
+/**
+ * Settings as in an address, the view that it is about, which prediction comes true, both counted
+ * from 0, and what is to be seen.
+ * @type {[id: string, start: string, view: number, answer: number, goals: Goal[]][]}
+ */
 export const MISSIONS = [
-  {
-    id: "hockey-stick",
-    start: { stage: "as-written" },
-    answer: 1,
-    goals: [
-      ({ losses, steps }) => losses[0] > 10 && steps >= 1000,
-      ({ losses, steps }) => losses[0] < 3.5 && steps >= 1000,
-    ],
-  },
-  {
-    id: "white-columns",
-    start: { stage: "softmax-fixed" },
-    answer: 2,
-    goals: [
-      (sight) => white(sight) > 0.5,
-      ({ view }) => (view?.saturation[0]?.white ?? 0) > 0,
-      ({ view }) => Boolean(view?.saturation[0]?.white === 0 && view.saturation[0].share < 0.05),
-    ],
-  },
-  {
-    id: "gain",
-    start: { stage: "six-layers" },
-    answer: 1,
-    goals: [
-      (sight) => wide(sight) && last(sight) < 0.1,
-      (sight) => wide(sight) && shares(sight).length > 1 && Math.min(...shares(sight)) > 0.35,
-    ],
-  },
-  {
-    id: "five-thirds",
-    start: { stage: "six-layers", gain: 1, depth: 20 },
-    answer: 0,
-    goals: [
-      (sight) => wide(sight) && sight.settings.depth >= 15 && last(sight) < 0.25,
-      (sight) => wide(sight) && sight.settings.depth >= 15 && near(last(sight), 0.65, 0.05),
-    ],
-  },
-  {
-    id: "linear-layers",
-    start: { stage: "six-layers", tanh: false },
-    answer: 1,
-    goals: [
-      (sight) => !sight.settings.tanh && last(sight) > 5,
-      (sight) => !sight.settings.tanh && stds(sight).every((std) => near(std, 1, 0.25)),
-    ],
-  },
-  {
-    id: "batch-norm-forgives",
-    start: { stage: "six-layers-batch-norm" },
-    answer: 0,
-    goals: [
-      (sight) => normed(sight) && sight.settings.gain <= 0.3 && near(last(sight), 0.63, 0.05),
-      (sight) => normed(sight) && sight.settings.gain >= 3 && near(last(sight), 0.63, 0.05),
-    ],
-  },
-  {
-    id: "one-over-gain-squared",
-    start: { stage: "six-layers-batch-norm" },
-    answer: 2,
-    goals: [
-      (sight) => normed(sight) && sight.steps > 0,
-      (sight) =>
-        sight.before.some((earlier) =>
-          normed(earlier) && normed(sight) && earlier.steps > 0 && sight.steps > 0 &&
-          Math.max(...sight.updates.map(({ step }) => step)) === 0 &&
-          sight.settings.gain >= 2 * earlier.settings.gain &&
-          near(
-            ratio(earlier) - ratio(sight),
-            2 * Math.log10(sight.settings.gain / earlier.settings.gain),
-            0.15,
-          )
-        ),
-    ],
-  },
-  {
-    id: "minus-three",
-    start: { stage: "six-layers", lr: 0.001 },
-    answer: 1,
-    goals: [
-      (sight) => sight.steps >= 500 && ratio(sight) < -4,
-      (sight) => sight.steps >= 500 && near(ratio(sight), -3, 0.3),
-      (sight) => sight.steps >= 500 && ratio(sight) > -2,
-    ],
-  },
-  {
-    id: "a-unit-dies",
-    start: { stage: "tanh-fixed", lr: 3 },
-    answer: 1,
-    goals: [
-      ({ view, steps }) => steps === 0 && view?.saturation[0]?.dead === 0,
-      ({ view, steps }) => steps > 0 && (view?.saturation[0]?.dead ?? 0) > 0,
-    ],
-  },
+  ["hockey-stick", "stage=as-written", 0, 1, [
+    ({ loss, steps }) => loss > 10 && steps >= 1000,
+    ({ loss, steps }) => loss < 3.5 && steps >= 1000,
+  ]],
+  ["white-columns", "stage=softmax-fixed", 4, 2, [
+    ({ share }) => share > 0.5,
+    ({ white }) => white > 0,
+    ({ white, share }) => white === 0 && share < 0.05,
+  ]],
+  ["gain", "stage=six-layers", 3, 1, [
+    ({ wide, last }) => wide && last < 0.1,
+    ({ wide, stds, leastSaturated }) => wide && stds.length > 1 && leastSaturated > 0.35,
+  ]],
+  ["five-thirds", "stage=six-layers&gain=1&depth=20", 3, 0, [
+    ({ wide, stds, last }) => wide && stds.length > 13 && last < 0.25,
+    ({ wide, stds, last }) => wide && stds.length > 13 && near(last, 0.65, 0.05),
+  ]],
+  ["linear-layers", "stage=six-layers&tanh=false", 3, 1, [
+    ({ settings, last }) => !settings.tanh && last > 5,
+    ({ settings, stds }) => !settings.tanh && stds.every((std) => near(std, 1, 0.25)),
+  ]],
+  ["batch-norm-forgives", "stage=six-layers-batch-norm", 3, 0, [
+    ({ normed, gain, last }) => normed && gain <= 0.3 && near(last, 0.63, 0.05),
+    ({ normed, gain, last }) => normed && gain >= 3 && near(last, 0.63, 0.05),
+  ]],
+  ["one-over-gain-squared", "stage=six-layers-batch-norm", 1, 2, [
+    ({ normed, steps }) => normed && steps > 0,
+    squared,
+  ]],
+  ["minus-three", "stage=six-layers&lr=0.001", 1, 1, [
+    ({ steps, ratio }) => steps >= 500 && ratio < -4,
+    ({ steps, ratio }) => steps >= 500 && near(ratio, -3, 0.3),
+    ({ steps, ratio }) => steps >= 500 && ratio > -2,
+  ]],
+  ["a-unit-dies", "stage=tanh-fixed&lr=3", 4, 1, [
+    ({ steps, dead }) => steps === 0 && dead === 0,
+    ({ steps, dead }) => steps > 0 && dead > 0,
+  ]],
 ]

@@ -2,118 +2,99 @@
 
 import { CHARACTERS, CONTEXT } from "./data.js"
 
-/** @import {Layer, Net, Norm, Settings} from "./types.js" */
+/** @import {Settings} from "./controls.js" */
 /** @import {Twister} from "./random.js" */
+/** @typedef {ReturnType<typeof build>} Net */
 
 export const EMBEDDING = 10
 const f = Math.fround
-const KAIMING_TANH = 5 / 3
 
 /**
  * Draw a net. As in the package, the order of draws and of float operations decides the digits.
- * @param {Settings} settings
- * @param {Twister} random
- * @returns {Net}
+ * @param {Settings} settings @param {Twister} random
  */
 export function build(settings, random) {
   const embedding = random.randn(CHARACTERS.length * EMBEDDING)
-  return { embedding, layers: settings.deep ? deep(settings, random) : shallow(settings, random) }
-}
-
-/** As `mlp`. @param {Settings} s @param {Twister} random @returns {Layer[]} */
-function shallow(s, random) {
-  const fanIn = EMBEDDING * CONTEXT
-  const weight = s.w1 === null
-    ? kaiming(random, fanIn, s.hidden, KAIMING_TANH)
-    : normal(random, fanIn * s.hidden, s.w1)
-  const bias = s.b1 === null ? null : normal(random, s.hidden, s.b1)
-  const norm = s.norm ? batchNorm(s.hidden, 0.001, true) : null
-  const vocab = CHARACTERS.length
-  const last = normal(random, s.hidden * vocab, s.w2)
-  return [
-    { name: "hidden", fanIn, fanOut: s.hidden, weight, bias, norm, tanh: true },
-    {
-      name: "output",
-      fanIn: s.hidden,
-      fanOut: vocab,
-      weight: last,
-      bias: normal(random, vocab, s.b2),
-      norm: null,
-      tanh: false,
-    },
-  ]
-}
-
-/** As `deep_mlp`. @param {Settings} s @param {Twister} random @returns {Layer[]} */
-function deep(s, random) {
-  return Array.from({ length: s.depth }, (_, i) => {
-    const last = i === s.depth - 1
-    const fanIn = i ? s.hidden : EMBEDDING * CONTEXT
-    const fanOut = last ? CHARACTERS.length : s.hidden
-    const factor = last && !s.norm ? 0.1 : s.gain
-    const weight = s.scaled
-      ? kaiming(random, fanIn, fanOut, factor)
-      : normal(random, fanIn * fanOut, factor)
-    const norm = s.norm ? batchNorm(fanOut, 0.1, false) : null
-    if (norm && last) norm.gamma.fill(0.1)
+  const depth = settings.deep ? settings.depth : 2
+  const layers = Array.from({ length: depth }, (_, i) => {
+    const last = i === depth - 1
+    const fanIn = i ? settings.hidden : EMBEDDING * CONTEXT
+    const fanOut = last ? CHARACTERS.length : settings.hidden
     return {
-      name: `linear${i + 1}`,
       fanIn,
       fanOut,
-      weight,
-      bias: s.norm ? null : new Float32Array(fanOut),
-      norm,
-      tanh: s.tanh && !last,
+      ...(settings.deep ? deep : shallow)(settings, random, fanIn, fanOut, i),
     }
   })
+  return { embedding, layers }
 }
 
-/** @param {Twister} random @param {number} count @param {number} std */
-function normal(random, count, std) {
-  const factor = f(std)
-  return random.randn(count).map((x) => x * factor)
-}
-
-/** @param {Twister} random @param {number} fanIn @param {number} fanOut @param {number} gain */
-function kaiming(random, fanIn, fanOut, gain) {
-  const [factor, root] = [f(gain), f(Math.sqrt(fanIn))]
-  return random.randn(fanIn * fanOut).map((x) => f(x * factor) / root)
-}
-
-/** @param {number} size @param {number} momentum @param {boolean} keepsStd @returns {Norm} */
-function batchNorm(size, momentum, keepsStd) {
+/** A layer of `mlp`. @type {typeof deep} */
+function shallow({ w1, b1, w2, b2, norm }, random, fanIn, fanOut, i) {
+  const [std, biasStd] = i ? [w2, b2] : [w1, b1]
   return {
-    gamma: new Float32Array(size).fill(1),
-    beta: new Float32Array(size),
-    mean: new Float32Array(size),
-    variance: new Float32Array(size).fill(1),
-    eps: 1e-5,
-    momentum,
-    keepsStd,
+    name: i ? "output" : "hidden",
+    tanh: i === 0,
+    weight: normal(random, fanIn * fanOut, std ?? 5 / 3, std === null ? Math.sqrt(fanIn) : 1),
+    bias: biasStd === null ? null : normal(random, fanOut, biasStd),
+    norm: norm && !i ? batchNorm(fanOut, 1, 0.001, true) : null,
   }
-}
-
-/** The numbers that training adjusts. @param {Net} net */
-export function parameterCount(net) {
-  const size = (/** @type {Layer} */ { weight, bias, norm }) =>
-    weight.length + (bias?.length ?? 0) + (norm ? 2 * norm.gamma.length : 0)
-  return net.layers.reduce((sum, layer) => sum + size(layer), net.embedding.length)
 }
 
 /**
- * Every tensor that a step changes, and where it belongs.
- * @param {Net} net
- * @returns {Generator<[Record<string, any>, string, Float32Array]>}
+ * A layer of `deep_mlp`.
+ * @param {Settings} settings @param {Twister} random
+ * @param {number} fanIn @param {number} fanOut @param {number} i
  */
-export function* tensors(net) {
-  yield [net, "embedding", net.embedding]
-  for (const layer of net.layers) {
-    yield [layer, "weight", layer.weight]
-    if (layer.bias) yield [layer, "bias", layer.bias]
-    if (!layer.norm) continue
-    const { gamma, beta, mean, variance } = layer.norm
-    for (const [name, tensor] of Object.entries({ gamma, beta, mean, variance })) {
-      yield [layer.norm, name, tensor]
-    }
+function deep({ gain, depth, norm, tanh, scaled }, random, fanIn, fanOut, i) {
+  const last = i === depth - 1
+  const factor = last && !norm ? 0.1 : gain
+  return {
+    name: `linear${i + 1}`,
+    tanh: tanh && !last,
+    weight: normal(random, fanIn * fanOut, factor, scaled ? Math.sqrt(fanIn) : 1),
+    bias: norm ? null : new Float32Array(fanOut),
+    norm: norm ? batchNorm(fanOut, last ? 0.1 : 1, 0.1, false) : null,
   }
+}
+
+/** @param {Twister} random @param {number} count @param {number} factor @param {number} [root] */
+function normal(random, count, factor, root = 1) {
+  return random.randn(count).map((x) => f(x * f(factor)) / f(root))
+}
+
+/** @param {number} size @param {number} gamma @param {number} momentum @param {boolean} keepsStd */
+function batchNorm(size, gamma, momentum, keepsStd) {
+  return {
+    gamma: new Float32Array(size).fill(gamma),
+    beta: new Float32Array(size),
+    mean: new Float32Array(size), // running, as the variance
+    variance: new Float32Array(size).fill(1),
+    eps: 1e-5,
+    momentum,
+    keepsStd, // what is averaged is a standard deviation
+  }
+}
+
+/** Every tensor that a step changes, and where it belongs. @param {Net} net */
+export function tensors(net) {
+  /** @type {Record<string, any>[]} */
+  const owners = [net, ...net.layers.flatMap((layer) => layer.norm ? [layer, layer.norm] : [layer])]
+  return owners.flatMap((owner) => Object.keys(owner).map((key) => ({ owner, key })))
+    .filter(({ owner, key }) => owner[key] instanceof Float32Array)
+}
+
+/** The numbers that training adjusts. @param {Net} net */
+export const parameterCount = (net) =>
+  tensors(net).filter(({ key }) => !["mean", "variance"].includes(key))
+    .reduce((sum, { owner, key }) => sum + owner[key].length, 0)
+
+/** The weights whose updates are watched. @param {Net} net @returns {[string, Float32Array][]} */
+export function weightsOf({ embedding, layers }) {
+  return [
+    ["embedding.weight", embedding],
+    ...layers.map((
+      { name, weight },
+    ) => /** @type {[string, Float32Array]} */ ([`${name}.weight`, weight])),
+  ]
 }

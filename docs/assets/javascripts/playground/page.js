@@ -1,238 +1,237 @@
 /** The playground's page: puts settings, run, views, missions and published numbers together. */
 
-import { changes, CONTROLS, fromQuery, preset, shown, toQuery } from "./controls.js"
-import { connect, h, slider, style } from "./dom.js"
-import { Guide } from "./guide.js"
+import { changes, CONTROLS, form, fromQuery, preset, shown, toQuery } from "./controls.js"
+import { button, connect, style, table, tablePlace, tellSlider } from "./dom.js"
+import { guide } from "./guide.js"
 import { namesPanel } from "./names.js"
-import { Panels } from "./panels.js"
-import { SHORT_RUN } from "./published.js"
-import { WHOLE_RUN } from "./run.js"
+import { percent, short } from "./plots.js"
+import { compare } from "./published.js"
+import { SHORT_RUN, WHOLE_RUN } from "./run.js"
+import { nothing, VIEWS } from "./views.js"
 
-/** @import {Settings} from "./types.js" */
+/** @import {Settings} from "./controls.js" */
+/** @import {View} from "./diagnostics.js" */
 /** @import {Frame} from "./worker.js" */
-/** @import {Record as Kept} from "./views.js" */
+
+const PARTS = `
+<div class="lit-desk">
+  <section class="lit-mission" aria-label="Mission" hidden></section>
+  <div><form></form><div class="lit-plots"></div></div>
+</div>
+<div class="lit-console">
+  <div class="lit-bar" role="group" aria-label="Run">
+    ${button("Train", "go", "md-button--primary")} ${button("One step", "one")}
+    ${button("To step 1,000", "short")} ${button("Whole run", "whole")} ${button("Again", "again")}
+    <label><input type="checkbox" name="slow"> slow motion</label>
+    <label><input type="checkbox" name="log"> logarithmic loss</label>
+    <label class="lit-layer">layer of the map <select name="layer"></select></label>
+  </div>
+  <p class="lit-status" role="status"></p>
+</div>
+<p>The first layer is the palest, the last the fullest. Grey: the run before.</p>
+<div class="lit-plots lit-all">${
+  VIEWS.map(([title]) => `<figure><figcaption>${title}</figcaption><div></div><p></p></figure>`)
+    .join("")
+}</div>
+<h2>Layer by layer</h2>
+${tablePlace("Layer by layer")}
+<h2>Names it makes up now</h2>
+<p class="lit-sampled"></p>
+<h2>The published digits</h2>
+<p class="lit-agree"></p>
+${tablePlace("Published numbers")}
+<section class="lit-names" aria-label="The names"></section>`
 
 /** @param {HTMLElement} host @param {string} query of the address, or empty */
 export async function open(host, query) {
-  /** @type {Playground | null} */
-  let playground = null
-  const send = connect((frame) => playground?.show(frame))
-  const [{ lecture, names }] = await Promise.all([send("open"), style()])
-  const { settings, step } = fromQuery(lecture, query)
-  const frame = await send("make", settings)
-  playground = new Playground(host, send, { lecture, corpus: names, settings, frame })
-  if (step) await playground.train(step)
-}
-
-/**
- * @typedef {object} Opened
- * @property {any} lecture
- * @property {{count: number, fromLecture: boolean}} corpus
- * @property {Settings} settings
- * @property {Frame} frame
- */
-
-class Playground {
-  #send
-  #host
-  #lecture
-  #corpus
-  #settings
-  #frame
-  /** @type {Kept} */
-  #run
-  /** @type {Kept | null} */
-  #last = null
-  #untouched = true // the learning rate was not changed on the way
-  #trainings = 0
-  #training = false
+  const send = connect((frame) => show(frame))
+  const [opened] = await Promise.all([send("open"), style()])
+  const { lecture } = opened
+  /** @type {{corpus: import("./worker.js").Corpus}} */
+  let { corpus } = opened
+  let { settings, step } = fromQuery(lecture, query)
+  /** @type {Frame & {view: View}} */
+  let frame = await send("make", settings)
+  let run = nothing()
+  let last = nothing()
+  let untouched = true // the learning rate was not changed on the way
+  let training = 0 // how many times "train" was asked, and not answered
+  let stale = false
   /** @type {Promise<void> | null} */
-  #making = null
-  #stale = false
-  #form = h("form", { submit: (/** @type {Event} */ event) => event.preventDefault() })
-  #slow = h("input", { type: "checkbox" })
-  #log = h("input", { type: "checkbox", change: () => this.#draw() })
-  #status = h("p", { className: "lit-status", role: "status" })
-  #panels = new Panels(() => this.#draw())
-  #go = button("Train", () => this.#training ? this.#send("stop") : this.train(WHOLE_RUN), true)
+  let making = null
 
-  /** @param {HTMLElement} host @param {ReturnType<typeof connect>} send @param {Opened} opened */
-  constructor(host, send, { lecture, corpus, settings, frame }) {
-    this.#send = send
-    this.#host = host
-    this.#lecture = lecture
-    this.#corpus = corpus
-    this.#settings = settings
-    this.#frame = frame
-    this.#run = { settings, losses: [], updates: [] }
-    this.guide = new Guide({
-      start: (start) => this.#set(start),
-      preset: (stage) => preset(this.#lecture, stage),
-      focus: () => host.scrollIntoView({ block: "start" }),
-    })
-    this.#lay()
-    this.#controls()
-    this.show(frame)
+  host.innerHTML = PARTS
+  host.classList.add("lit-play--open")
+  /** @template {HTMLElement} [T=HTMLElement] @param {string} selector */
+  const find = (selector) => /** @type {T} */ (host.querySelector(selector))
+  /** @type {HTMLSelectElement} */
+  const layer = find("[name=layer]")
+  const ticked = (/** @type {string} */ name) =>
+    /** @type {HTMLInputElement} */ (find(`[name=${name}]`)).checked
+  const figures = [...host.querySelectorAll("figure")]
+  const [layers, published] = host.querySelectorAll(".lit-table")
+  const names = namesPanel(find(".lit-names"), lecture, corpus, async (bytes) => {
+    corpus = await send("names", bytes)
+    await make()
+    last = nothing()
+    return corpus
+  })
+  const see = guide(find(".lit-mission"), async (start) => {
+    host.scrollIntoView({ block: "start" })
+    run = nothing()
+    await set(fromQuery(lecture, start).settings)
+    last = nothing()
+    draw()
+  }, (view) => {
+    find(".lit-all").append(...figures)
+    if (view !== undefined) find(".lit-plots").append(figures[view]) // beside the controls
+  })
+
+  /** @type {Record<string, () => void>} */
+  const deeds = {
+    go: () => training ? send("stop") : train(WHOLE_RUN),
+    one: () => train(frame.steps + 1),
+    short: () => train(SHORT_RUN),
+    whole: () => train(WHOLE_RUN),
+    again: make,
+    fetch: names.fetch,
+  }
+  host.addEventListener("click", ({ target }) => {
+    deeds[target instanceof HTMLElement && target.dataset.do || ""]?.()
+  })
+  host.addEventListener("submit", (event) => event.preventDefault())
+  host.addEventListener("input", ({ target }) => {
+    const input = /** @type {HTMLInputElement} */ (target)
+    const { name, value, checked } = input
+    const values = CONTROLS.find(([key]) => key === name)?.[3]
+    if (name === "stage") set(preset(lecture, value))
+    else if (name === "seed") input.validity.valid && value && change(name, Number(value))
+    else if (values) {
+      const chosen = values[Number(value)]
+      tellSlider(input, shown(name, chosen))
+      change(name, chosen)
+    } else if (name in settings) change(name, checked)
+    else draw()
+  })
+
+  /** @param {Settings} wanted */
+  function set(wanted) {
+    settings = wanted
+    find("form").innerHTML = form(lecture, settings)
+    return make()
   }
 
-  /** Put everything in its place; the host's own words, which asked for the click, go. */
-  #lay() {
-    const corpus = namesPanel(this.#lecture, this.#corpus, async (bytes) => {
-      this.#corpus = await this.#send("names", bytes)
-      await this.#make()
-      this.#last = null
-      return this.#corpus
-    })
-    const bar = h(
-      "div",
-      { className: "lit-bar", role: "group", "aria-label": "Run" },
-      this.#go,
-      button("One step", () => this.train(this.#frame.steps + 1)),
-      button("To step 1,000", () => this.train(SHORT_RUN)),
-      button("Whole run", () => this.train(WHOLE_RUN)),
-      button("Again", () => this.#make()),
-      h("label", {}, this.#slow, " slow motion"),
-      h("label", {}, this.#log, " logarithmic loss"),
-    )
-    this.#host.classList.add("lit-play--open")
-    this.#host.replaceChildren(
-      h("div", { className: "lit-desk" }, this.guide.element, this.#form),
-      h("div", { className: "lit-console" }, bar, this.#status),
-      this.#panels.element,
-      corpus,
-    )
-  }
-
-  /** The sliders of the present kind of net. */
-  #controls() {
-    const settings = this.#settings
-    const stages = Object.entries(this.#lecture.stages).map(([key, { title }]) =>
-      h("option", { value: key, selected: key === settings.stage }, title)
-    )
-    const stage = h("select", {
-      change: () => this.#set(preset(this.#lecture, stage.value)),
-    }, ...stages)
-    const fitting = CONTROLS.filter(({ nets }) => nets !== (settings.deep ? "mlp" : "deep"))
-    const rows = fitting.map(({ key, label, values }) => {
-      const change = (/** @type {any} */ value) => this.#change(key, value)
-      if (values) {
-        const show = (/** @type {any} */ value) => shown(key, value)
-        return slider(label, values, settings[key], show, change).element
-      }
-      const box = h("input", {
-        type: "checkbox",
-        checked: settings[key],
-        change: () => change(box.checked),
-      })
-      return h("label", { className: "lit-check" }, box, ` ${label}`)
-    })
-    const seed = h("input", {
-      type: "number",
-      min: "0",
-      max: String(2 ** 32 - 1),
-      value: String(settings.seed),
-      change: () => seed.validity.valid && seed.value && this.#change("seed", Number(seed.value)),
-    })
-    const all = [h("label", { className: "lit-stage" }, h("span", {}, "Stage"), stage), ...rows]
-    this.#form.replaceChildren(...all, h("label", {}, h("span", {}, "Seed"), seed))
-  }
-
-  /** @param {keyof Settings} key @param {any} value */
-  #change(key, value) {
-    this.#settings = { ...this.#settings, [key]: value }
-    if (key !== "lr" || !this.#frame.steps) return void this.#make()
-    this.#untouched = false
-    this.#send("rate", value)
-    this.#address()
-    this.#draw()
-  }
-
-  /** @param {Settings} settings */
-  #set(settings) {
-    this.#settings = settings
-    this.#controls()
-    return this.#make()
+  /** @param {string} key @param {any} value */
+  function change(key, value) {
+    settings = { ...settings, [key]: value }
+    if (key !== "lr" || !frame.steps) return void make()
+    untouched = false
+    send("rate", value)
+    address()
+    draw()
   }
 
   /** A new run, with the settings of the moment when the worker is free; the old one turns grey. */
-  #make() {
-    this.#stale = true
-    this.#making ??= (async () => {
-      while (this.#stale) {
-        this.#stale = false
-        const settings = this.#settings
-        const frame = await this.#send("make", { ...settings })
-        if (this.#run.losses.length) this.#last = this.#run
-        this.#run = { settings, losses: [], updates: [] }
-        this.#untouched = true
-        this.show(frame)
+  function make() {
+    stale = true
+    return making ??= (async () => {
+      while (stale) {
+        stale = false
+        const made = await send("make", settings)
+        if (run.losses.length) last = run
+        run = nothing()
+        untouched = true
+        show(made)
       }
-      this.#making = null
+      making = null
     })()
-    return this.#making
   }
 
   /** @param {number} until steps */
-  async train(until) {
-    await this.#making
-    const mine = ++this.#trainings
-    this.#training = true
-    this.#go.textContent = "Stop"
-    this.#status.textContent = "Training …"
-    await this.#send("train", { until, slowly: this.#slow.checked })
-    if (mine !== this.#trainings) return
-    this.#training = false
-    this.#go.textContent = "Train"
-    this.#report()
+  async function train(until) {
+    await (frame.steps < until ? making : make())
+    training++
+    find("[data-do=go]").textContent = "Stop"
+    find(".lit-status").textContent = "Training …"
+    await send("train", { until, slowly: ticked("slow") })
+    if (--training) return
+    find("[data-do=go]").textContent = "Train"
+    report()
   }
 
-  /** @param {Frame} frame */
-  show(frame) {
-    for (const loss of frame.losses) this.#run.losses.push(loss)
-    this.#run.updates.push(...frame.updates)
-    this.#frame = { ...frame, view: frame.view ?? this.#frame.view }
-    if (!this.#training) this.#report()
-    this.#draw()
-    if (frame.ends) this.#address()
+  /** @param {Frame} next */
+  function show(next) {
+    next.losses.forEach((loss) => run.losses.push(loss))
+    run.updates.push(...next.updates)
+    frame = { ...next, view: next.view ?? frame.view }
+    if (!training) report()
+    draw()
+    if (frame.ends) address()
   }
 
-  #report() {
-    const { steps, diverged, evaluation, parameters } = this.#frame
-    const count = steps.toLocaleString("en")
+  function report() {
+    const { steps, diverged, evaluation, parameters } = frame
+    const taken = `${steps.toLocaleString("en")} ${steps === 1 ? "step" : "steps"} taken.`
     const losses = evaluation &&
       `Train loss ${evaluation.train.toFixed(4)}, dev loss ${evaluation.dev.toFixed(4)}.`
-    const said = [
-      `${parameters.toLocaleString("en")} parameters. `,
-      steps === 0 ? "No step taken yet." : `${count} ${steps === 1 ? "step" : "steps"} taken. `,
-      diverged ? "The loss is no longer a number: training has diverged. " : losses ?? "",
-    ]
-    this.#status.textContent = said.join("")
+    const end = diverged ? "The loss is no longer a number: training has diverged." : losses ?? ""
+    find(".lit-status").textContent = `${parameters.toLocaleString("en")} parameters. ` +
+      (steps ? `${taken} ${end}` : "No step taken yet.")
   }
 
   /** State in the address, so that it can be linked to. */
-  #address() {
-    const query = toQuery(this.#lecture, this.#settings, this.#frame.steps)
+  function address() {
+    const query = toQuery(lecture, settings, frame.steps)
     history.replaceState(null, "", `?${query}${location.hash}`)
   }
 
-  #draw() {
-    const settings = this.#settings
-    const state = { run: this.#run, last: this.#last, frame: this.#frame, log: this.#log.checked }
-    this.#panels.draw({
-      ...state,
-      lecture: this.#lecture,
-      fromLecture: this.#corpus.fromLecture,
-      settings,
-      untouched: this.#untouched,
+  function draw() {
+    const { view, steps, sampled, ends } = frame
+    if (layer.length !== view.out.length) {
+      layer.innerHTML = view.out.map(({ name }) => `<option>${name}</option>`).join("")
+      find(".lit-layer").hidden = view.out.length < 2
+    }
+    const state = { run, last, view, log: ticked("log"), layer: Math.max(0, layer.selectedIndex) }
+    VIEWS.forEach(([, show], i) => {
+      const shown = show(state)
+      figures[i].hidden = !shown
+      if (!shown) return
+      figures[i].children[1].innerHTML = shown.drawing
+      figures[i].children[2].textContent = shown.says
     })
-    this.guide.see(settings, state)
-    const changed = changes(this.#lecture, settings).length
-    this.#host.dataset.state = `${this.#frame.steps} ${changed ? "changed" : "as in the lecture"}`
+    layers.innerHTML = tableOfLayers(view)
+    if (sampled.length) find(".lit-sampled").textContent = sampled.slice(0, 10).join(", ")
+    agree()
+    see({ settings, steps, view, loss: run.losses[0], updates: run.updates }, ends)
   }
+
+  function agree() {
+    const known = corpus.fromLecture && untouched && !changes(lecture, settings).length
+    const rows = known ? compare(lecture, settings, run.losses, frame) : []
+    const due = rows.filter(([, , ours]) => ours !== "not yet")
+    const met = rows.filter(([, , , verdict]) => verdict === "agrees")
+    find(".lit-agree").textContent = known
+      ? `${met.length} of ${due.length} agree so far, of ${rows.length} published.`
+      : corpus.fromLecture
+      ? "These settings were never published: choose a stage of the lecture, and change nothing."
+      : "With these names other numbers come out than the lecturer's notebook printed. Choose the " +
+        "lecture's names below, and his digits stand here beside the new ones."
+    published.innerHTML = known ? table(["quantity", "published", "here", "verdict"], rows) : ""
+    published.toggleAttribute("hidden", !known)
+  }
+
+  find("form").innerHTML = form(lecture, settings)
+  show(frame)
+  if (step) await train(step)
 }
 
-/** @param {string} text @param {() => void} click @param {boolean} [primary] */
-function button(text, click, primary = false) {
-  const className = `md-button${primary ? " md-button--primary" : ""}`
-  return h("button", { type: "button", className, click }, text)
+/** @param {View} view */
+function tableOfLayers({ threshold, out, saturation, gradient }) {
+  const head = ["layer", "mean", "std", `beyond ±${threshold}`, "dead", "gradient std"]
+  const rows = out.map(({ name, mean, std }, i) => {
+    const { share, dead, units } = saturation[i] ?? {}
+    const flat = saturation[i] ? [percent(share), `${dead}\u00a0of\u00a0${units}`] : ["–", "–"]
+    return [name, short(mean), short(std), ...flat, gradient[i].std.toExponential(2)]
+  })
+  return table(head, rows)
 }

@@ -1,23 +1,15 @@
 /** Plots as SVG with few elements, in the colours of the page's palette. */
 
-const WIDTH = 340
-const HEIGHT = 200
-const [LEFT, RIGHT, TOP, BOTTOM] = [40, 8, 10, 34]
+/** @import {Report} from "./diagnostics.js" */
+
+const [WIDTH, HEIGHT] = [340, 200]
+const [LEFT, RIGHT, TOP, BOTTOM] = [40, WIDTH - 8, 10, HEIGHT - 34] // of what is plotted
 
 /**
  * @typedef {[number, number][]} Points
- * @typedef {object} Axis
- * @property {number} from
- * @property {number} to
- * @property {string} label
- * @property {boolean} [log]
- * @property {number[]} [ticks]
- *
- * @typedef {object} Mark what is drawn, the first at the bottom
- * @property {"line" | "area" | "dots" | "rule"} kind a rule is level, at the y of its first point
- * @property {Points} points of an area: its upper edge, then its lower one backwards
- * @property {string} colour
- * @property {boolean} [dotted]
+ * @typedef {{from: number, to: number, label?: string, log?: boolean, ticks?: number[]}} Axis
+ * @typedef {["line" | "dotted" | "area" | "dots", Points, string]} Mark with its colour; of an area
+ *     the points go around it
  */
 
 export const COLOURS = Object.freeze({
@@ -27,59 +19,40 @@ export const COLOURS = Object.freeze({
   last: "var(--lit-c5)",
 })
 
-/** From the first layer's colour to the last one's. @param {number} i @param {number} count */
+/** Layers in order are pale to full, as in the notes. @param {number} i @param {number} count */
 export function colourOf(i, count) {
-  const share = count > 1 ? Math.round(100 * i / (count - 1)) : 0
-  return `color-mix(in oklab, var(--lit-c1) ${share}%, var(--lit-c0))`
+  const share = count > 1 ? Math.round(35 + 65 * i / (count - 1)) : 100
+  return `color-mix(in srgb, ${COLOURS.main} ${share}%, transparent)`
 }
 
-/** @param {Axis} x @param {Axis} y @param {Mark[]} marks */
+/** @param {Axis} x @param {Axis} y @param {Mark[]} marks the first at the bottom */
 export function plot(x, y, marks) {
-  const across = scale(x, LEFT, WIDTH - RIGHT)
-  const up = scale(y, HEIGHT - BOTTOM, TOP)
-  const path = (/** @type {Points} */ points) =>
-    points.filter(([a, b]) => Number.isFinite(a + b))
-      .map(([a, b], i) => `${i ? "L" : "M"}${across(a).toFixed(1)} ${up(b).toFixed(1)}`).join("")
+  const [across, up] = [scale(x, LEFT, RIGHT), scale(y, BOTTOM, TOP)]
   const grid = ticksOf(y).map((tick) =>
-    `<path class="lit-grid" d="M${LEFT} ${up(tick).toFixed(1)}H${WIDTH - RIGHT}"/>` +
+    `<path class="lit-grid" d="M${LEFT} ${up(tick)}H${RIGHT}"/>` +
     `<text x="${LEFT - 5}" y="${up(tick) + 4}" text-anchor="end">${number(tick)}</text>`
   )
   const below = ticksOf(x).map((tick) => {
-    const anchor = across(tick) > WIDTH - RIGHT - 12 ? "end" : "middle"
-    const at = anchor === "end" ? WIDTH : across(tick)
-    return `<text x="${at}" y="${HEIGHT - BOTTOM + 14}" text-anchor="${anchor}">${
-      number(tick)
-    }</text>`
+    const [at, anchor] = across(tick) > RIGHT - 12 ? [WIDTH, "end"] : [across(tick), "middle"]
+    return `<text x="${at}" y="${BOTTOM + 14}" text-anchor="${anchor}">${number(tick)}</text>`
   })
-  const drawn = marks.map((mark) => {
-    if (!mark.points.length) return ""
-    if (mark.kind === "area") {
-      return `<path d="${path(mark.points)}Z" fill="${mark.colour}" fill-opacity="0.22"/>`
-    }
-    if (mark.kind === "dots") {
-      const dots = mark.points.map(([a, b]) => `M${across(a).toFixed(1)} ${up(b).toFixed(1)}h0`)
-      return `<path class="lit-dots" d="${dots.join("")}" stroke="${mark.colour}"/>`
-    }
-    const points = mark.kind === "rule" ? level(mark.points[0][1], x) : mark.points
-    const dash = mark.dotted ? ' stroke-dasharray="2 4"' : ""
-    return `<path class="lit-line" d="${path(points)}" stroke="${mark.colour}"${dash}/>`
+  const drawn = marks.map(([kind, points, colour]) => {
+    const known = points.filter(([a, b]) => Number.isFinite(a + b))
+    const places = known.map(([a, b]) => `${across(a)} ${up(b)}`)
+    const d = kind === "dots" ? places.map((at) => `M${at}h0`).join("") : `M${places.join("L")}`
+    return places.length ? `<path class="lit-${kind}" color="${colour}" d="${d}"/>` : ""
   })
-  const middle = (LEFT + WIDTH - RIGHT) / 2
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true">${grid.join("")}` +
-    `<g>${drawn.join("")}</g>${below.join("")}` +
-    `<text x="${middle}" y="${HEIGHT - 3}" text-anchor="middle">${x.label}</text></svg>`
+  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true">${grid.join("")}${
+    drawn.join("") + below.join("")
+  }<text x="${(LEFT + RIGHT) / 2}" y="${HEIGHT - 3}" text-anchor="middle">${x.label}</text></svg>`
 }
 
-/** @param {number} y @param {Axis} x @returns {Points} */
-const level = (y, x) => [[x.from, y], [x.to, y]]
-
-/** @param {Axis} axis @param {number} start @param {number} end */
+/** From values to tenths of a unit. @param {Axis} axis @param {number} start @param {number} end */
 function scale({ from, to, log }, start, end) {
-  const f = log ? Math.log10 : (/** @type {number} */ v) => v
-  const [low, high] = [f(from), f(to)]
+  const f = log ? Math.log10 : Number
   return (/** @type {number} */ value) => {
-    const share = Math.min(1.02, Math.max(-0.02, (f(value) - low) / (high - low)))
-    return start + share * (end - start)
+    const share = Math.min(1.02, Math.max(-0.02, (f(value) - f(from)) / (f(to) - f(from))))
+    return Math.round(10 * (start + share * (end - start))) / 10
   }
 }
 
@@ -114,37 +87,22 @@ export function short(value) {
   return (size < 0.1 ? value.toPrecision(2) : value.toFixed(size < 100 ? 2 : 0)).replace("-", "−")
 }
 
-/** @param {import("./types.js").Report} report @returns {Points} the density, bin by bin */
-export function density({ counts, limit }) {
-  const total = counts.reduce((a, b) => a + b, 0)
-  const width = 2 * limit / counts.length
-  return counts.map((n, i) => [-limit + (i + 0.5) * width, n / total / width])
-}
+/** A share in per cent. @param {number} value */
+export const percent = (value) => `${(100 * value).toFixed(1)} %`
 
-/**
- * Lines of several layers over one axis.
- * @param {import("./types.js").Report[]} reports @param {string} label
- */
+/** Histograms of several layers as lines over one axis. @param {Report[]} reports @param {string} label */
 export function densities(reports, label) {
-  const limit = reports[0]?.limit ?? 1
-  const lines = reports.map(density)
+  const [{ limit }] = reports
+  /** @type {Points[]} */
+  const lines = reports.map(({ counts }) => {
+    const total = counts.reduce((a, b) => a + b, 0)
+    const width = 2 * limit / counts.length
+    return counts.map((n, i) => [-limit + (i + 0.5) * width, n / total / width])
+  })
   const top = Math.max(...lines.flatMap((line) => line.map(([, y]) => y)), 1e-9)
   return plot(
     { from: -limit, to: limit, label, ticks: [-limit, 0, limit] },
-    { from: 0, to: top * 1.05, label: "", ticks: [] },
-    lines.map((points, i) => ({ kind: "line", points, colour: colourOf(i, lines.length) })),
+    { from: 0, to: top * 1.05, ticks: [] },
+    lines.map((points, i) => ["line", points, colourOf(i, lines.length)]),
   )
-}
-
-/**
- * One pixel an activation: examples down, units across.
- * @param {HTMLCanvasElement} canvas @param {Uint8Array} map @param {number} units
- */
-export function drawMap(canvas, map, units) {
-  canvas.width = units
-  canvas.height = map.length / units
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"))
-  const image = context.createImageData(canvas.width, canvas.height)
-  map.forEach((white, i) => image.data.set(white ? [255, 255, 255, 255] : [0, 0, 0, 255], 4 * i))
-  context.putImageData(image, 0, 0)
 }

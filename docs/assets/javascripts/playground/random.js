@@ -15,39 +15,25 @@ export class Twister {
   #state = new Uint32Array(SIZE)
   #index = SIZE
 
-  /**
-   * As `torch.Generator().manual_seed(seed)`, which takes 32 bits of it.
-   * @param {number} seed
-   */
+  /** As `torch.Generator().manual_seed(seed)`, which takes 32 bits of it. @param {number} seed */
   constructor(seed) {
-    this.#fill(seed % 2 ** 32)
+    const s = this.#state
+    s[0] = seed % 2 ** 32
+    for (let i = 1; i < SIZE; i++) s[i] = Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), 1812433253) + i
   }
 
-  /**
-   * As Python's `random.Random(seed)`, for a seed below 2**32.
-   * @param {number} seed
-   */
+  /** As Python's `random.Random(seed)`, for a seed below 2**32. @param {number} seed */
   static python(seed) {
     const made = new Twister(19650218)
     const s = made.#state
-    let i = 1
-    for (let k = SIZE; k > 0; k--) {
-      s[i] = (s[i] ^ Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), 1664525)) + seed
-      if (++i === SIZE) [s[0], i] = [s[SIZE - 1], 1]
-    }
-    for (let k = SIZE - 1; k > 0; k--) {
-      s[i] = (s[i] ^ Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), 1566083941)) - i
+    for (let k = 0, i = 1; k < 2 * SIZE - 1; k++) {
+      const mixed = s[i - 1] ^ (s[i - 1] >>> 30)
+      const [factor, more] = k < SIZE ? [1664525, seed] : [1566083941, -i]
+      s[i] = (s[i] ^ Math.imul(mixed, factor)) + more
       if (++i === SIZE) [s[0], i] = [s[SIZE - 1], 1]
     }
     s[0] = 0x80000000
     return made
-  }
-
-  /** @param {number} seed */
-  #fill(seed) {
-    const s = this.#state
-    s[0] = seed
-    for (let i = 1; i < SIZE; i++) s[i] = Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), 1812433253) + i
   }
 
   /** The next 32 bits. */
@@ -67,29 +53,18 @@ export class Twister {
     return (y ^ (y >>> 18)) >>> 0
   }
 
-  /**
-   * `torch.randint(0, n, (count,))`, for n below 2**28.
-   * @param {number} n
-   * @param {number} count
-   */
+  /** `torch.randint(0, n, (count,))`, for n below 2**28. @param {number} n @param {number} count */
   randint(n, count) {
-    const out = new Uint32Array(count)
-    for (let i = 0; i < count; i++) out[i] = this.next() % n
-    return out
+    return new Uint32Array(count).map(() => this.next() % n)
   }
 
-  /**
-   * `torch.randn(count)`, for 16 or more: of fewer, torch makes each in another way.
-   * @param {number} count
-   */
+  /** `torch.randn(count)`; of fewer than 16, torch makes each in another way. @param {number} count */
   randn(count) {
     if (count < 16) throw new RangeError(`randn makes 16 numbers or more, got ${count}`)
-    const out = Float32Array.from({ length: count }, () => (this.next() & 0xffffff) / 2 ** 24)
-    for (let i = 0; i + 16 <= count; i += 16) boxMuller(out, i)
-    if (count % 16) {
-      for (let i = count - 16; i < count; i++) out[i] = (this.next() & 0xffffff) / 2 ** 24
-      boxMuller(out, count - 16)
-    }
+    const uniform = () => (this.next() & 0xffffff) / 2 ** 24
+    const out = new Float32Array(count).map(uniform)
+    for (let i = 0; i + 16 <= count; i += 16) boxMuller(out.subarray(i))
+    if (count % 16) boxMuller(out.subarray(-16).map(uniform), out.subarray(-16))
     return out
   }
 
@@ -100,19 +75,14 @@ export class Twister {
   multinomial(probs) {
     let [best, found] = [-1, 0]
     for (let i = 0; i < probs.length; i++) {
-      const high = this.next() & 0x1fffff
-      const uniform = (high * 2 ** 32 + this.next()) / 2 ** 53
+      const uniform = ((this.next() & 0x1fffff) * 2 ** 32 + this.next()) / 2 ** 53
       const quotient = Math.fround(probs[i] / Math.fround(-Math.log1p(-uniform)))
       if (quotient > best) [best, found] = [quotient, i]
     }
     return found
   }
 
-  /**
-   * As Python's `shuffle`, in place.
-   * @template T
-   * @param {T[]} list
-   */
+  /** As Python's `shuffle`, in place. @template T @param {T[]} list */
   shuffle(list) {
     for (let i = list.length - 1; i > 0; i--) {
       const bits = 32 - Math.clz32(i + 1)
@@ -131,9 +101,7 @@ const fma = (a, b, c) => f(a * b + c)
 /** @param {readonly number[]} coefficients highest power first @param {number} x */
 const polynomial = (coefficients, x) => coefficients.reduce((sum, c) => fma(sum, x, c))
 
-/** @param {number[]} numbers */
-const single = (...numbers) => numbers.map(f)
-const LOG = single(
+const LOG = [
   7.0376836292e-2,
   -1.151461031e-1,
   1.167699874e-1,
@@ -143,12 +111,12 @@ const LOG = single(
   2.0000714765e-1,
   -2.4999993993e-1,
   3.3333331174e-1,
-)
-const SIN = single(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-const COS = single(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-const [LN2_LOW, LN2_HIGH] = single(-2.1219444e-4, 0.693359375)
-const PI_4 = single(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8) // in three parts
-const [ROOT_HALF, FOUR_PI, TWO_PI] = single(Math.SQRT1_2, 1.27323954473516, 2 * Math.PI)
+].map(f)
+const SIN = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(f)
+const COS = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(f)
+const [LN2_LOW, LN2_HIGH] = [-2.1219444e-4, 0.693359375].map(f)
+const PI_4 = [-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8].map(f) // as a sum
+const [ROOT_HALF, FOUR_PI, TWO_PI] = [Math.SQRT1_2, 1.27323954473516, 2 * Math.PI].map(f)
 
 const word = new Uint32Array(1)
 const float = new Float32Array(word.buffer)
@@ -184,12 +152,12 @@ function cosSin(x) {
   ]
 }
 
-/** Turn 16 uniform numbers into normal ones. @param {Float32Array} out @param {number} at */
-function boxMuller(out, at) {
-  for (let i = at; i < at + 8; i++) {
-    const radius = f(Math.sqrt(f(-2 * log(f(1 - out[i])))))
-    const [cos, sin] = cosSin(f(TWO_PI * out[i + 8]))
-    out[i] = f(radius * cos)
-    out[i + 8] = f(radius * sin)
+/** Turn 16 uniform numbers into normal ones. @param {Float32Array} from @param {Float32Array} to */
+function boxMuller(from, to = from) {
+  for (let i = 0; i < 8; i++) {
+    const radius = f(Math.sqrt(f(-2 * log(f(1 - from[i])))))
+    const [cos, sin] = cosSin(f(TWO_PI * from[i + 8]))
+    to[i] = f(radius * cos)
+    to[i + 8] = f(radius * sin)
   }
 }

@@ -1,193 +1,162 @@
 /** What the playground shows of a run: each view is a plot, and a sentence that says what it shows. */
 
 import { spread } from "./diagnostics.js"
-import { colourOf, COLOURS, densities, number, plot, short } from "./plots.js"
+import { colourOf, COLOURS, densities, number, percent, plot, short } from "./plots.js"
 
-/** @import {Settings} from "./types.js" */
-/** @import {View} from "./run.js" */
-/** @import {Mark, Points} from "./plots.js" */
+/** @import {Report, View} from "./diagnostics.js" */
+/** @import {Axis, Mark, Points} from "./plots.js" */
 
 /**
- * @typedef {object} Record what is kept of a run
- * @property {Settings} settings
- * @property {number[]} losses
- * @property {{step: number, ratios: number[]}[]} updates
- *
- * @typedef {{run: Record, last: Record | null, view: View, log: boolean, layer: number}} State
+ * @typedef {{losses: number[], updates: {step: number, ratios: number[]}[]}} Kept of a run
+ * @typedef {{run: Kept, last: Kept, view: View, log: boolean, layer: number}} State
  * @typedef {{drawing: string, says: string}} Shown
  */
 
-const UNIFORM = Math.log(27)
+/** @returns {Kept} before the first step */
+export const nothing = () => ({ losses: [], updates: [] })
 
-/** @param {number[]} losses @param {number} count */
-function ending(losses, count) {
-  const end = losses.slice(-count)
-  return {
-    mean: end.reduce((a, b) => a + b, 0) / end.length,
-    low: Math.min(...end),
-    high: Math.max(...end),
-  }
-}
+/** Mean, lowest and highest of some losses. @param {number[]} losses */
+const summary = (losses) => ({
+  mean: losses.reduce((a, b) => a + b, 0) / losses.length,
+  low: Math.min(...losses),
+  high: Math.max(...losses),
+})
 
-/** Mean, lowest and highest of blocks of losses. @param {number[]} losses */
+/** The same of blocks of losses, with the step in their middle. @param {number[]} losses */
 function blocks(losses) {
   const size = Math.max(1, Math.ceil(losses.length / 170))
-  const count = Math.ceil(losses.length / size)
-  return Array.from({ length: count }, (_, i) => {
+  return Array.from({ length: Math.ceil(losses.length / size) }, (_, i) => {
     const block = losses.slice(i * size, (i + 1) * size)
-    return { step: i * size + (block.length - 1) / 2, ...ending(block, block.length) }
+    return { step: i * size + (block.length - 1) / 2, ...summary(block) }
   })
 }
 
+/** The steps of this run and the last. @param {State} state @returns {Axis} */
+const steps = ({ run, last }) => ({
+  from: 0,
+  to: Math.max(run.losses.length, last.losses.length, 20),
+  label: "step",
+})
+
+/** A dotted line at a height. @param {Axis} x @param {number} y @returns {Mark} */
+const rule = ({ from, to }, y) => ["dotted", [[from, y], [to, y]], COLOURS.rule]
+
 /** @param {State} state @returns {Shown} */
-export function loss({ run, last, log }) {
-  const longest = Math.max(run.losses.length, last?.losses.length ?? 0, 20)
-  const [now, earlier] = [blocks(run.losses), blocks(last?.losses ?? [])]
+function loss(state) {
+  const { run, last, log } = state
+  const [now, earlier] = [blocks(run.losses), blocks(last.losses)]
   const all = [...now, ...earlier].flatMap(({ low, high }) => [low, high]).filter(Number.isFinite)
-  const top = Math.max(...all, 3.6)
-  const bottom = Math.min(...all, 3)
-  /** @param {ReturnType<typeof blocks>} curve @returns {Points} */
-  const line = (curve) => curve.map(({ step, mean }) => [step, mean])
-  /** @type {Points} */
-  const band = [
-    ...now.map(({ step, high }) => /** @type {[number, number]} */ ([step, high])),
-    ...now.map(({ step, low }) => /** @type {[number, number]} */ ([step, low])).reverse(),
-  ]
-  /** @type {Mark[]} */
-  const marks = [
-    { kind: "line", points: line(earlier), colour: COLOURS.last },
-    { kind: "area", points: band, colour: COLOURS.main },
-    { kind: "line", points: line(now), colour: COLOURS.main },
-    { kind: "rule", points: [[0, UNIFORM]], colour: COLOURS.rule, dotted: true },
-  ]
-  const drawing = plot(
-    { from: 0, to: longest, label: "step" },
-    { from: log ? bottom : Math.min(bottom, 1.5), to: top * 1.03, label: "", log },
-    marks,
-  )
-  if (!run.losses.length) {
-    return { drawing, says: "No step taken yet. Dotted: ln 27, a blind guess." }
-  }
-  const end = ending(run.losses, 100)
-  const before = last?.losses.length
-    ? ` The run before, in grey, ended at ${ending(last.losses, 100).mean.toFixed(3)}.`
+  const [bottom, top] = [Math.min(...all, 3), Math.max(...all, 3.6)]
+  /** @param {typeof now} curve @param {"mean" | "low" | "high"} what @returns {Points} */
+  const line = (curve, what) => curve.map((block) => [block.step, block[what]])
+  const x = steps(state)
+  const drawing = plot(x, { from: log ? bottom : Math.min(bottom, 1.5), to: top * 1.03, log }, [
+    ["line", line(earlier, "mean"), COLOURS.last],
+    ["area", [...line(now, "high"), ...line(now, "low").reverse()], COLOURS.main],
+    ["line", line(now, "mean"), COLOURS.main],
+    rule(x, Math.log(27)),
+  ])
+  if (!now.length) return { drawing, says: "No step taken yet. Dotted: ln 27, a blind guess." }
+  const end = summary(run.losses.slice(-100))
+  const before = earlier.length
+    ? ` The run before, in grey, ended at ${summary(last.losses.slice(-100)).mean.toFixed(3)}.`
     : ""
-  return {
-    drawing,
-    says: `First batch ${run.losses[0].toFixed(4)}. Last ${
-      Math.min(100, run.losses.length)
-    }: mean ${end.mean.toFixed(3)}, from ${short(end.low)} to ${short(end.high)}.${before}`,
-  }
+  const says =
+    `First batch ${run.losses[0].toFixed(4)}. Last ${Math.min(100, run.losses.length)}: ` +
+    `mean ${end.mean.toFixed(3)}, from ${short(end.low)} to ${short(end.high)}.${before}`
+  return { drawing, says }
 }
 
-/** The first and the last of several layers in words. @param {{name: string, std: number}[]} layers */
-function ends(layers) {
-  if (!layers.length) return "This net has no hidden layer."
-  const [first, last] = [layers[0], layers[layers.length - 1]]
-  const of = (/** @type {{name: string, std: number}} */ { name, std }) => `${name} ${short(std)}`
-  return `Std: ${layers.length > 1 ? `${of(first)} to ${of(last)}` : of(first)}.`
+/** The first and the last of a long list. @param {string[]} said */
+const some = (said) => (said.length > 8 ? said.toSpliced(3, said.length - 5, "…") : said).join(", ")
+
+/** @param {Report[]} reports @param {string} label @param {string} [more] to be said */
+function layers(reports, label, more = "") {
+  if (!reports.length) return null
+  const ends = reports.length > 1 ? [reports[0], reports[reports.length - 1]] : reports
+  const stds = ends.map(({ name, std }) => `${name} ${short(std)}`).join(" to ")
+  return { drawing: densities(reports, label), says: `Std of the ${label}: ${stds}.${more}` }
 }
 
-/** @param {State} state @returns {Shown} */
-export const pre = ({ view }) => ({
-  drawing: densities(view.pre, "pre-activation"),
-  says: ends(view.pre),
-})
-
-/** @param {State} state @returns {Shown} */
+/** @param {State} state @returns {Shown | null} */
 export function activations({ view }) {
-  const shares = view.saturation.map(({ share }) => `${(100 * share).toFixed(1)} %`)
-  const saturated = shares.length > 1 ? `${shares[0]} to ${shares.at(-1)}` : shares[0]
+  const shares = view.saturation.map(({ share }) => percent(share))
+  const label = view.hasTanh ? "tanh output" : "output of the linear layer"
+  const beyond = shares.length && ` Beyond ±${view.threshold}: ${some(shares)}.`
+  return layers(view.out, label, beyond || "")
+}
+
+/** @param {State} state @returns {Shown | null} */
+export const preActivations = ({ view }) => layers(view.pre, "pre-activation")
+
+/** @param {State} state @returns {Shown | null} */
+function saturation({ view, layer }) {
+  if (!view.saturation.length) return null
+  const { map, units, share, white, dead } = view.saturation[layer]
+  const rows = Array.from({ length: view.rows }, (_, y) => {
+    const row = map.subarray(units * y, units * (y + 1)).join("")
+    return [...row.matchAll(/1+/g)].map(({ 0: run, index }) => `M${index} ${y + 0.5}h${run.length}`)
+  })
   return {
-    drawing: densities(view.out, view.hasTanh ? "tanh output" : "output of the linear layer"),
-    says: ends(view.out) + (shares.length ? ` Beyond ±${view.threshold}: ${saturated}.` : ""),
+    drawing: `<svg class="lit-map" viewBox="0 0 ${units} ${view.rows}" preserveAspectRatio="none"
+      aria-hidden="true"><path d="${rows.flat().join("")}"/></svg>`,
+    says:
+      `${view.out[layer].name}, units across, examples down: ${percent(share)} white, ${white} ` +
+      `of ${units} columns white from top to bottom, ${dead} dead (local gradient under 0.001 for ` +
+      `all ${view.rows} examples).`,
   }
 }
 
-/** @param {State} state @returns {string} what the map shows; it is drawn elsewhere */
-export function saturation({ view, layer }) {
-  const { share, white, dead, units } = view.saturation[layer]
-  return `${view.out[layer].name}: ${
-    (100 * share).toFixed(1)
-  } % white, ${white} of ${units} columns ` +
-    `white from top to bottom, ${dead} dead (local gradient under 0.001 for all ${view.rows} examples).`
-}
-
 /** @param {State} state @returns {Shown} */
-export const gradient = ({ view }) => ({
-  drawing: densities(view.gradient, "gradient at the layer's output"),
-  says: ends(view.gradient),
-})
-
-/** @param {State} state @returns {Shown} */
-export const weights = ({ view }) => ({
-  drawing: densities(view.weight, "weight"),
-  says: ends(view.weight),
-})
-
-/** @param {State} state @returns {Shown} */
-export const weightGradients = ({ view }) => ({
-  drawing: densities(view.weightGradient, "gradient of the weight"),
-  says: ends(view.weightGradient),
-})
-
-/** @param {State} state @returns {Shown} */
-export function updates({ run, last, view }) {
+export function updates(state) {
+  const { run, last, view } = state
   const names = view.weight.map(({ name }) => name.replace(".weight", ""))
-  const longest = Math.max(run.losses.length, last?.losses.length ?? 0, 20)
-  /** @param {Record} from @param {number} i @returns {Points} */
+  const x = steps(state)
+  /** @param {Kept} from @param {number} i @returns {Points} */
   const line = (from, i) => from.updates.map(({ step, ratios }) => [step, ratios[i]])
-  const middle = last ? Math.min(2, (last.updates[0]?.ratios.length ?? 1) - 1) : 0
-  /** @type {Mark[]} */
-  const marks = [
-    { kind: "line", points: last ? line(last, middle) : [], colour: COLOURS.last },
-    ...names.map((_, i) => /** @type {Mark} */ ({
-      kind: "line",
-      points: line(run, i),
-      colour: colourOf(i, names.length),
-    })),
-    { kind: "rule", points: [[0, -3]], colour: COLOURS.rule, dotted: true },
-  ]
+  const kind = run.updates.length > 1 ? "line" : "dots"
+  const drawing = plot(x, { from: -6, to: 0, ticks: [-6, -5, -4, -3, -2, -1, 0] }, [
+    ["line", line(last, 1), COLOURS.last],
+    ...names.map((_, i) => /** @type {Mark} */ ([kind, line(run, i), colourOf(i, names.length)])),
+    rule(x, -3),
+  ])
   const newest = run.updates.at(-1)
-  const said = newest?.ratios.map((ratio, i) => `${names[i]} ${short(ratio)}`)
-  const some = said && said.length > 8 ? [...said.slice(0, 3), "…", ...said.slice(-2)] : said
-  return {
-    drawing: plot(
-      { from: 0, to: longest, label: "step" },
-      { from: -6, to: 0, label: "", ticks: [-6, -5, -4, -3, -2, -1, 0] },
-      marks,
-    ),
-    says: newest
-      ? `At step ${number(newest.step)}: ${some?.join(", ")}.`
-      : "No step taken yet. Dotted: the rule of thumb, −3.",
-  }
+  if (!newest) return { drawing, says: "No step taken yet. Dotted: the rule of thumb, −3." }
+  const said = newest.ratios.map((ratio, i) => `${names[i]} ${short(ratio)}`)
+  return { drawing, says: `At step ${number(newest.step)}: ${some(said)}.` }
 }
 
-/** @param {State} state @returns {Shown} */
-export function running({ view, layer }) {
+/** @param {State} state @returns {Shown | null} */
+function running({ view, layer }) {
   const norm = view.norms[Math.min(layer, view.norms.length - 1)]
+  if (!norm) return null
   /** @param {number[]} a @param {number[]} b @returns {Points} */
   const pairs = (a, b) => a.map((v, i) => [v, b[i]])
   const means = pairs(norm.batchMean, norm.runningMean)
   const stds = pairs(norm.batchStd, norm.runningStd)
   const size = Math.max(1, ...[...means, ...stds].flat().map(Math.abs))
-  const off = (/** @type {Points} */ points) => spread(points.map(([a, b]) => Math.abs(a - b))).mean
+  const off = (/** @type {Points} */ points) =>
+    short(spread(points.map(([a, b]) => Math.abs(a - b))).mean)
   return {
-    drawing: plot(
-      { from: -size, to: size, label: "this batch" },
-      { from: -size, to: size, label: "" },
-      [
-        {
-          kind: "line",
-          points: [[-size, -size], [size, size]],
-          colour: COLOURS.rule,
-          dotted: true,
-        },
-        { kind: "dots", points: means, colour: COLOURS.main },
-        { kind: "dots", points: stds, colour: COLOURS.other },
-      ],
-    ),
-    says: `${norm.name}: a running mean (blue) is ${short(off(means))} from its batch mean on ` +
-      `average, a running std (orange) ${short(off(stds))}.`,
+    drawing: plot({ from: -size, to: size, label: "this batch" }, { from: -size, to: size }, [
+      ["dotted", [[-size, -size], [size, size]], COLOURS.rule],
+      ["dots", means, COLOURS.main],
+      ["dots", stds, COLOURS.other],
+    ]),
+    says: `${norm.name}: a running mean (blue) is ${off(means)} from its batch mean on average, ` +
+      `a running std (orange) ${off(stds)}.`,
   }
 }
+
+/** @type {[string, (state: State) => Shown | null][]} title and view; null: the net has no such thing */
+export const VIEWS = [
+  ["Loss of the batch, mean and band", loss],
+  ["Update to data, log10", updates],
+  ["Pre-activations, into each tanh", preActivations],
+  ["Activations, out of each tanh", activations],
+  ["Saturated activations, in white", saturation],
+  ["Gradients of the activations", ({ view }) => layers(view.gradient, "gradient of the output")],
+  ["Weights", ({ view }) => layers(view.weight, "weight")],
+  ["Gradients of the weights", ({ view }) => layers(view.weightGradient, "gradient of the weight")],
+  ["Running statistics against the batch's", running],
+]

@@ -1,11 +1,13 @@
 /** Trains beside the page, and tells it at intervals how things are. */
 
 import { dataset, distinct, parse, sha256, unfold } from "./data.js"
-import { sampleNames, splitLoss } from "./diagnostics.js"
 import { Twister } from "./random.js"
 import { Run, WHOLE_RUN } from "./run.js"
 
-/** @import {Names, Settings} from "./types.js" */
+/** @import {Settings} from "./controls.js" */
+/** @import {View} from "./diagnostics.js" */
+/** @typedef {ReturnType<typeof report>} Frame */
+/** @typedef {{count: number, fromLecture: boolean}} Corpus */
 
 const ASSETS = new URL("../../playground/", import.meta.url)
 const FRAME = 70 // milliseconds from one report to the next
@@ -16,9 +18,9 @@ const TRAINING = 9 // times as long as looking
 let module
 /** @type {any} */
 let lecture
-/** @type {Names} */
+/** @type {import("./data.js").Names} */
 let names
-/** @type {{train: any, dev: any}} */
+/** @type {{train: import("./data.js").Distinct, dev: import("./data.js").Distinct}} */
 let splits
 /** @type {Run} */
 let run
@@ -33,12 +35,12 @@ async function fetched(name) {
   return response
 }
 
-/** @param {BufferSource} bytes */
+/** @param {BufferSource} bytes @returns {Promise<Corpus>} */
 async function use(bytes) {
-  const fromLecture = await sha256(bytes) === lecture.names.sha256
-  names = dataset(parse(new TextDecoder().decode(bytes)), fromLecture)
+  const words = parse(new TextDecoder().decode(bytes))
+  names = dataset(words)
   splits = { train: distinct(names.train), dev: distinct(names.dev) }
-  return { count: names.count, fromLecture, examples: names.train.size }
+  return { count: words.length, fromLecture: await sha256(bytes) === lecture.names.sha256 }
 }
 
 const commands = {
@@ -48,7 +50,7 @@ const commands = {
     )
     lecture = await facts.json()
     module = await WebAssembly.compile(await engine.arrayBuffer())
-    return { lecture, names: await use(new TextEncoder().encode(unfold(await corpus.text()))) }
+    return { lecture, corpus: await use(new TextEncoder().encode(unfold(await corpus.text()))) }
   },
 
   /** @param {ArrayBuffer} bytes */
@@ -61,7 +63,7 @@ const commands = {
   async make(settings) {
     await commands.stop()
     run = new Run(module, names, settings)
-    return report(run.look(), new Float32Array(0), true)
+    return report(run.look(), [], true)
   },
 
   /** @param {number} lr */
@@ -75,52 +77,47 @@ const commands = {
   },
 
   /** @param {{until: number, slowly: boolean}} how */
-  async train(how) {
+  async train({ until, slowly }) {
     await commands.stop()
     stopping = false
-    training = train(Math.min(how.until, WHOLE_RUN), how.slowly)
+    training = train(Math.min(until, WHOLE_RUN), slowly)
     await training
   },
 }
 
 /** @param {number} until steps @param {boolean} slowly */
 async function train(until, slowly) {
-  const long = until - run.steps > 10_000 && !slowly
-  let ends = false
+  const long = until - run.steps > 10_000
   let looking = 0 // milliseconds that the last report took
-  while (!stopping && run.steps < until && !run.diverged) {
+  let ends = run.steps >= until || run.diverged
+  if (ends) postMessage({ frame: report(run.look(), [], true) })
+  while (!ends) {
     const start = performance.now()
     const frame = long && run.steps > 2000 ? FRAME_OF_LONG_RUNS : FRAME
-    const interval = Math.max(frame, TRAINING * looking)
-    /** @type {Float32Array[]} */
+    const pause = start + (slowly ? 0 : Math.max(frame, TRAINING * looking))
     const losses = []
-    while (!slowly && performance.now() - start < interval && !stopping) {
-      const left = until - run.steps - 1 // the last step is looked at
-      if (left <= 0 || run.diverged) break
-      losses.push(run.advance(Math.min(left, run.steps < 1000 ? 10 : 250)))
-      await nextTask()
-    }
-    if (run.diverged) {
-      postMessage({ frame: report(null, joined(losses), true) })
-      return
+    while (performance.now() < pause && run.steps < until - 1 && !run.diverged) {
+      losses.push(...run.advance(Math.min(until - 1 - run.steps, run.steps < 1000 ? 10 : 100)))
     }
     const trained = performance.now()
-    const { losses: last, view } = run.lookAndStep()
+    const last = run.diverged ? { losses: [], view: null } : run.lookAndStep()
     ends = stopping || run.steps >= until || run.diverged
-    postMessage({ frame: report(view, joined([...losses, last]), ends) })
+    postMessage({ frame: report(last.view, [...losses, ...last.losses], ends) })
     looking = performance.now() - trained
-    await nextTask(slowly ? FRAME : 0)
+    // Messages come in between.
+    await new Promise((resolve) => setTimeout(resolve, slowly ? FRAME : 0))
+    if (stopping && !ends) {
+      postMessage({ frame: report(null, [], true) })
+      ends = true
+    }
   }
-  if (!ends) postMessage({ frame: report(run.look(), new Float32Array(0), true) })
 }
 
 /**
- * @param {import("./run.js").View | null} view
- * @param {Float32Array} losses since the last report
+ * @param {View | null} view @param {number[]} losses since the last report
  * @param {boolean} ends whether the net rests now, so that there is time for its losses
  */
 function report(view, losses, ends) {
-  const sampled = new Twister(lecture.sampling_seed)
   const evaluated = ends && run.steps > 0 && !run.diverged
   return {
     steps: run.steps,
@@ -130,49 +127,22 @@ function report(view, losses, ends) {
     losses,
     ends,
     updates: run.updates.splice(0),
-    sampled: run.diverged ? [] : sampleNames(run.net, sampled, evaluated ? 20 : 10, 30),
+    sampled: run.diverged
+      ? []
+      : run.sample(new Twister(lecture.sampling_seed), evaluated ? 20 : 10, 30),
     evaluation: evaluated ? evaluate() : null,
   }
 }
 
-/** @typedef {ReturnType<typeof report>} Frame */
-
 function evaluate() {
   const { deep, norm } = run.settings
-  /** @param {boolean} own */
-  const both = (own) => ({
-    train: splitLoss(run.net, splits.train, own),
-    dev: splitLoss(run.net, splits.dev, own),
+  const { train, dev } = splits
+  const both = (/** @type {(split: typeof dev) => number} */ of) => ({
+    train: of(train),
+    dev: of(dev),
   })
-  return { ...both(false), own: norm && !deep ? both(true) : null }
-}
-
-/** @param {Float32Array[]} parts */
-function joined(parts) {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
-
-const channel = new MessageChannel()
-/** @type {(() => void) | null} */
-let resume = null
-channel.port1.onmessage = () => resume?.()
-
-/** Let messages in; without a wait this is quicker than a timer. @param {number} wait */
-function nextTask(wait = 0) {
-  return /** @type {Promise<void>} */ (new Promise((resolve) => {
-    if (wait) {
-      setTimeout(resolve, wait)
-    } else {
-      resume = resolve
-      channel.port2.postMessage(null)
-    }
-  }))
+  const own = norm && !deep ? both((split) => run.lossByOwnStatistics(split)) : null
+  return { ...both((split) => run.loss(split)), own }
 }
 
 addEventListener("message", async ({ data: { id, command, argument } }) => {
