@@ -1,5 +1,6 @@
 """The search, as learners use it: what they type, and the section that answers it."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,17 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from site_visits import Scheme, Site, axe_violations, in_words, open_window
 
+from companion.questions import read_questions
+
 QUESTIONS: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_name("questions.toml").read_text(encoding="utf-8")
+)
+
+VIEWERS = Path(__file__).parents[2] / "docs" / "questions"
+STOP_WORD = re.compile(
+    r"an?|and|are|as|at|be|by|can|does?|for|from|have|how|if|in|is|isn't|it|its|of|on|one|or|should"
+    r"|so|than|that|the|then|they|this|to|was|were|what|when|which|why|with|wouldn't",
+    re.IGNORECASE,
 )
 
 
@@ -53,6 +63,19 @@ def test_thirty_questions_find_their_section_among_the_first_three(
         with subtests.test(question=question):
             first = search(home, question)[:3]
             assert set(first) & set(sections), f"{question}: found {first}"
+
+
+def test_each_viewers_question_is_found_by_the_words_of_its_heading(
+    home: Page, subtests: pytest.Subtests
+) -> None:
+    home.keyboard.press("/")
+    for question in read_questions(VIEWERS):
+        words = question.title.translate(str.maketrans("", "", "`?,:*")).split()
+        typed = " ".join(word for word in words if not STOP_WORD.fullmatch(word))
+        with subtests.test(typed=typed):
+            first = search(home, typed)[:3]
+            page = question.file.removesuffix(".md")
+            assert f"questions/{page}/#{question.slug}" in first, f"found {first}"
 
 
 @pytest.mark.parametrize("power", ["10^-3", "10⁻³", "1e-3", "10**-3", "10^{-3}"])
