@@ -4,6 +4,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -30,6 +31,7 @@ from makemore3.figures import (
     plot_batch_norm,
     plot_broadcast,
     plot_by_layer,
+    plot_cobweb,
     plot_densities,
     plot_draws,
     plot_gradient_path,
@@ -390,6 +392,27 @@ def test_shares_by_layer_stand_on_an_axis_from_zero():
     assert ax.get_ylim()[0] == 0
     with pytest.raises(ValueError, match="expects numbers from 0 up, one a layer, got 'odd'"):
         plot_by_layer({"odd": [-0.1]}, ylabel="share", logarithmic=False)
+
+
+def test_a_cobweb_goes_to_the_curve_and_across_to_the_diagonal():
+    halves, grows = lambda x: x / 2, lambda x: x**0.5
+    ax = plot_cobweb({"halves": halves, "root": grows}, start=0.5, steps=2, limit=1, label="std")
+    curve, stairs, other, rising, diagonal = ax.lines
+    x, y = points(curve)
+    np.testing.assert_allclose(y, x / 2)
+    x, y = points(stairs)
+    assert x.tolist() == [0.5, 0.5, 0.25, 0.25, 0.125]
+    assert y.tolist() == [0.5, 0.25, 0.25, 0.125, 0.125]
+    assert same_color(stairs.get_color(), curve.get_color())
+    assert same_color(rising.get_color(), other.get_color())
+    assert [values.tolist() for values in points(diagonal)] == [[0, 1], [0, 1]]
+    assert set(line_names(ax)) == {"halves", "root"}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("std, in", "std, out")
+
+
+def test_a_cobweb_that_leaves_the_axes_is_refused():
+    with pytest.raises(ValueError, match="numbers from 0 to limit=1, got 'doubles' with"):
+        plot_cobweb({"doubles": lambda x: 2 * x}, start=0.4, steps=2, limit=1, label="std")
 
 
 # --- Densities and update ratios -------------------------------------------------------------
@@ -853,6 +876,13 @@ DRAW: dict[str, Callable[[], object]] = {
     "broadcast": lambda: plot_broadcast((6, 4), (1, 4)),
     "lookup": lambda: plot_lookup([0, 5, 13], ".em", rows=14, n_embd=10),
     "shares": lambda: plot_by_layer({"net": [0.2, 0.0]}, ylabel="share", logarithmic=False),
+    "cobweb": lambda: plot_cobweb(
+        {f"gain {g}": partial(lambda g, x: math.tanh(g * x), g) for g in (1, 3)},
+        start=1,
+        steps=20,
+        limit=1.2,
+        label="rms of activations",
+    ),
     "densities": lambda: plot_densities({f"tanh{n}": PRE.tanh() for n in range(1, 6)}, xlabel="h"),
     "update ratios": lambda: plot_update_ratios(update_ratios()),
     "map": lambda: plot_saturation_map(saturation(PRE.tanh())),
@@ -913,6 +943,7 @@ def test_nothing_overlaps_or_is_cut_off(name):
         lambda ax: plot_running({"one": [1.0, 2.0]}, 1.5, ylabel="mean", ax=ax),
         lambda ax: plot_batch_norm(200, momentum=0.1, ax=ax),
         lambda ax: plot_by_layer({"net": [1.0, 0.5]}, ylabel="std", ax=ax),
+        lambda ax: plot_cobweb({"one": abs}, start=1, steps=1, limit=2, label="std", ax=ax),
         lambda ax: plot_densities({"one": PRE}, xlabel="h", ax=ax),
         lambda ax: plot_update_ratios(update_ratios(), ax=ax),
         lambda ax: plot_saturation_map(saturation(PRE.tanh()), ax=ax),

@@ -21,6 +21,7 @@ from makemore3.figures.distributions import (
 )
 from makemore3.figures.inside import (
     plot_by_layer,
+    plot_cobweb,
     plot_nonlinearities,
     plot_running,
     plot_saturation_map,
@@ -40,6 +41,7 @@ __all__ = [
     "plot_batch_norm",
     "plot_broadcast",
     "plot_by_layer",
+    "plot_cobweb",
     "plot_densities",
     "plot_draws",
     "plot_gradient_path",

@@ -68,6 +68,58 @@ def plot_by_layer(
     return ax
 
 
+def plot_cobweb(
+    maps: Mapping[str, Callable[[float], float]],
+    *,
+    start: float,
+    steps: int,
+    limit: float,
+    label: str,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what maps make of a number when they are applied over and over.
+
+    Each map is a curve, with a dotted diagonal where out is in. From the start a staircase goes
+    up or down to the curve, then across to the diagonal, where the result goes in again. It ends
+    where the curve crosses the diagonal, if it settles at all.
+
+    Args:
+        maps: From a number to the next, by the name of the curve, such as what a layer does to
+            the size of its input.
+        start: What goes in first.
+        steps: How often each map is applied.
+        limit: Both axes run from 0 to here.
+        label: What the number is, with its unit if it has one.
+        ax: Where to draw; `None` makes a new figure.
+
+    Raises:
+        ValueError: If a staircase leaves the axes.
+
+    Source:
+        Poole et al. 2016, fig. 1; lecture [1:29:07](https://youtu.be/P6sfmUTpUmc?t=5347).
+    """
+    ax = ax or new_figure().subplots()
+    inputs = np.linspace(0, limit, 101)
+    for (name, apply), style in zip(maps.items(), line_styles(maps), strict=True):
+        stairs = [(start, start)]
+        for _ in range(steps):
+            result = apply(stairs[-1][0])
+            stairs += [(stairs[-1][0], result), (result, result)]
+        if not all(0 <= height <= limit for _, height in stairs):
+            raise ValueError(
+                f"plot_cobweb expects numbers from 0 to {limit=}, got {name!r} with "
+                f"{[height for _, height in stairs[::2]]}: raise the limit, or take fewer steps"
+            )
+        ax.plot(inputs, [apply(value) for value in inputs.tolist()], **style, label=name)
+        ax.plot(*zip(*stairs, strict=True), color=style["color"], lw=0.8, marker="o", ms=1.5)
+    ax.plot((0, limit), (0, limit), color=rcParams["text.color"], linestyle=":")
+    ax.set(xlabel=f"{label}, in", ylabel=f"{label}, out", xlim=(0, limit), ylim=(0, limit))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    name_lines(ax)
+    return ax
+
+
 def plot_update_ratios(
     ratios: UpdateRatios, *, target: float = -3.0, points: int = 100, ax: Axes | None = None
 ) -> Axes:
