@@ -26,13 +26,16 @@ from makemore3.sampling import SAMPLING_SEED
 COMPILER = "ziglang==0.17.1"
 """A package with Clang, and the C++ library for WebAssembly; one version repeats its bytes."""
 SOURCES = ("vectors.hpp", "matrices.hpp", "compiled.cpp", "wasm.cpp")
+"""What is compiled: the files of `makemore3.fast`."""
 EXPORTS = ("reserve", "reserve_blocks", "block", "run")
+"""The functions that the browser calls."""
 FLAGS = (
     *("-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128"),
     *("-std=c++17", "-O3", "-DREAL=float", "-fno-exceptions", "-fno-rtti"),
     *("-fno-math-errno", "-fno-trapping-math"),
     *("-Wl,--strip-all", *(f"-Wl,--export={name}" for name in EXPORTS)),
 )
+"""The compiler's options."""
 
 
 def compile_engine() -> bytes:
