@@ -93,6 +93,9 @@ ARROWS = {
     "companion.player": "companion.chapters literate.store",
     "companion.page_markdown": "bs4 markdownify",
     "companion.machines": "companion.page_markdown literate.store",
+    "companion.offline": "companion.search literate.store",
+    "companion.paper": "",
+    "companion.__main__": "companion.offline companion.paper",
     "companion.finish": (
         "platformdirs companion.machines companion.player companion.search literate.store "
         "| fontTools"
