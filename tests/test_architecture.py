@@ -88,14 +88,21 @@ ARROWS = {
     "companion.form": "companion.reading literate.page literate.store",
     "companion.download": "nbformat literate.notebook literate.page",
     "companion.served": "",
+    "companion.commit": "",
     "companion.search": "literate.store",
     "companion.player": "companion.chapters literate.store",
+    "companion.page_markdown": "bs4 markdownify",
+    "companion.machines": "companion.page_markdown literate.store",
+    "companion.offline": "companion.search literate.store",
+    "companion.paper": "",
+    "companion.__main__": "companion.offline companion.paper",
     "companion.finish": (
-        "platformdirs companion.player companion.search literate.store | fontTools"
+        "platformdirs companion.machines companion.player companion.search literate.store "
+        "| fontTools"
     ),
     "companion.mkdocs_plugin": (
-        "mkdocs nbformat companion.download companion.finish companion.questions companion.served "
-        "literate.notebook literate.page literate.store"
+        "mkdocs nbformat companion.commit companion.download companion.finish companion.questions "
+        "companion.served literate.notebook literate.page literate.store"
     ),
 }
 

@@ -10,7 +10,11 @@ FOLDER = Path(__file__).parents[1] / ".github" / "workflows"
 WORKFLOWS: dict[str, dict[Any, Any]] = {
     path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yml"))
 }
-WRITES = {("pages", "deploy"): {"pages", "id-token"}, ("pages", "colab"): {"contents"}}
+WRITES = {
+    ("pages", "attest"): {"attestations", "id-token"},
+    ("pages", "deploy"): {"pages", "id-token"},
+    ("pages", "colab"): {"contents"},
+}
 """The jobs that may write, and what."""
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"]]
 ON = True  # YAML reads the key `on` as a truth value
@@ -63,3 +67,11 @@ def test_a_workflow_with_rights_is_not_started_by_a_fork(name):
             if "checkout" in step.get("uses", ""):
                 assert step["with"]["persist-credentials"] is False
     assert all(job.get("needs") in jobs for job in jobs.values() if job not in first)
+
+
+def test_what_is_published_has_its_provenance():
+    """`gh attestation verify index.html --repo ...` knows every page that a reader can fetch."""
+    assert job_of("pages", "deploy")["needs"] == "attest"
+    *_, step = job_of("pages", "attest")["steps"]
+    assert step["uses"].startswith("actions/attest-build-provenance@")
+    assert step["with"]["subject-path"].split() == ["artifact.tar", "site/**/*.html"]

@@ -19,6 +19,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 from mkdocs.utils.templates import TemplateContext
 
+from companion.commit import commit
 from companion.download import Link, from_page, relinked
 from companion.finish import finish
 from companion.questions import DIRECTIVES
@@ -45,6 +46,11 @@ class CompanionPlugin(BasePlugin[Options]):
     """The events of MkDocs, in their order."""
 
     files: Files
+
+    def on_config(self, config: MkDocsConfig) -> None:
+        """Name the commit to the templates, where the configuration does not."""
+        root = Path(config.config_file_path).parent
+        config.extra["commit"] = config.extra.get("commit") or commit(root)
 
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:

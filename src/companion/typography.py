@@ -30,10 +30,9 @@ class Maths(Treeprocessor):
                 continue
             display = element.tag == "div"
             latex = (element.text or "").strip()[2:-2].strip()
+            latex = html.unescape(latex) if display else latex
             try:
-                mathml = converter.convert_with_local_state(
-                    html.unescape(latex) if display else latex, displaystyle=display
-                )
+                mathml = converter.convert_with_local_state(latex, displaystyle=display)
             except LatexError as error:
                 _log.warning("math error in `%s`: %s", latex, error)
                 continue
@@ -44,8 +43,9 @@ class Maths(Treeprocessor):
                 element.set("tabindex", "0")
                 element.set("role", "group")
                 element.set("aria-label", f"Formula: {short}")
-            # As text a formula is a row of letters, of no use to a search.
-            mathml = mathml.replace("<math", "<math data-search-exclude", 1)
+            # As text a formula is a row of letters, of no use to a search or to a copy of the page.
+            source = html.escape(" ".join(latex.split()))
+            mathml = mathml.replace("<math", f'<math data-search-exclude data-latex="{source}"', 1)
             element.text = self.md.htmlStash.store(mathml)
             if not display and (closing := _CLOSING.match(element.tail or "")):
                 # Within the element the style sheet keeps a line from breaking before it.

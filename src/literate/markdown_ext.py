@@ -106,6 +106,8 @@ class LiterateExtension(Extension):
             return lines
         text = "\n".join(lines)
         if not _PYTHON.search(text) and self.directives.keys().isdisjoint(map(str.strip, lines)):
+            if self.path and text.strip() not in _text(self.path, self.path.stat().st_mtime_ns):
+                self.path = None  # not the page, but what it takes in: a docstring
             return lines
         found = self._find(text, self.path)
         if found is None:

@@ -425,6 +425,19 @@ def test_a_text_that_another_plugin_changed_is_a_warning_that_names_the_page(sit
     assert warnings.messages == [f"{path}: {told}"]
 
 
+def test_a_text_that_a_page_takes_in_is_not_the_page(site, warnings):
+    path = site.page("# Page\n\nIts own *words*.\n\n::: module\n")
+    literate = LiterateExtension(docs=str(site.docs), page=lambda: Source(path))
+    md = Markdown(extensions=[literate])
+    told = []
+    for text in ("# Page\n\nIts own *words*.\n\n::: module", "A docstring."):
+        md.reset()
+        md.convert(text)
+        told.append(literate.path)
+    assert told == [path, None]
+    assert warnings.messages == []
+
+
 def test_what_a_host_brings_is_shown_in_the_place_of_its_images(site, warnings):
     shown = {
         "output-1": '<div class="lit-output">one</div>',

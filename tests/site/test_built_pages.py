@@ -148,3 +148,41 @@ def test_pages_bring_their_style_sheets_along(elements: dict[Path, Elements]) ->
         linked = [link for link in parsed.named("link") if link.get("rel") == "stylesheet"]
         assert linked == [], page
         assert "--lit-accent" in parsed.texts["style"], page
+
+
+def test_every_page_is_there_for_machines(site: Site, elements: dict[Path, Elements]) -> None:
+    listed = (site.folder / "llms.txt").read_text(encoding="utf-8")
+    for page, parsed in elements.items():
+        if page.name == "404.html":
+            continue
+        copies = [link["href"] for link in parsed.named("link") if link.get("rel") == "alternate"]
+        assert copies == ["index.md"], page
+        copy = page.with_name("index.md")
+        text = copy.read_text(encoding="utf-8")
+        assert text.startswith("# "), page
+        assert not re.search(r"<(?:span|svg|math|div|pre)\b[^`]*$", text, re.MULTILINE), page
+        assert listed.count(f"({copy.relative_to(site.folder).as_posix()}): ") == 1, page
+
+
+def test_the_markdown_of_a_page_has_its_code_outputs_and_formulas(site: Site) -> None:
+    text = (site.folder / "lecture/kaiming-init/index.md").read_text(encoding="utf-8")
+    baked = Path(__file__).parents[2] / "docs" / "baked" / "lecture" / "kaiming-init"
+    outputs = [path.read_text(encoding="utf-8").strip("\n") for path in baked.glob("*.txt")]
+    assert len(outputs) > 5
+    plain = [output for output in outputs if "|" not in output]
+    assert [output for output in plain if f"```text\n{output}\n```" not in text] == []
+    assert "$\\operatorname{E}[x^2] = 1$" in text
+    assert "*Figure: " in text
+
+
+def test_a_link_to_a_page_says_elsewhere_what_it_is(elements: dict[Path, Elements]) -> None:
+    for page, parsed in elements.items():
+        metas = parsed.named("meta")
+        card = {meta["property"]: meta["content"] for meta in metas if "property" in meta}
+        said = {meta["name"]: meta["content"] for meta in metas if "name" in meta}
+        assert card["og:title"] == parsed.texts["title"].strip(), page
+        assert card["og:description"] == said["description"], page
+        assert card["og:type"] == ("website" if page.parent.name == "site" else "article") or (
+            page.name == "404.html"
+        ), page
+        assert said["twitter:card"] == "summary", page

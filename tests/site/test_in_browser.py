@@ -139,6 +139,37 @@ def test_of_a_console_the_commands_are_copied(site: Site, browser: Browser) -> N
         context.close()
 
 
+@pytest.mark.parametrize("page", ["lecture/initial-loss/", "reference/figures/"])
+def test_a_page_can_be_copied_as_markdown(site: Site, browser: Browser, page: str) -> None:
+    context = open_window(browser, 390, "light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab = context.new_page()
+    try:
+        tab.goto(site.url + page)
+        tab.get_by_role("button", name="Copy page").click()
+        expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+        copied = tab.evaluate("navigator.clipboard.readText()").replace("\r\n", "\n")
+        assert copied == (site.folder / page / "index.md").read_text(encoding="utf-8")
+        assert copied.startswith("# ")
+    finally:
+        context.close()
+
+
+def test_a_page_that_cannot_be_fetched_is_not_said_to_be_copied(
+    site: Site, browser: Browser
+) -> None:
+    context = open_window(browser, 390, "light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.route("**/*.md", lambda route: route.fulfill(status=404))
+    tab = context.new_page()
+    try:
+        tab.goto(f"{site.url}glossary/")
+        tab.get_by_role("button", name="Copy page").click()
+        expect(tab.get_by_role("button", name="Not copied")).to_be_visible()
+    finally:
+        context.close()
+
+
 def test_every_page_of_the_navigation_is_marked_on_itself(site: Site, browser: Browser) -> None:
     context = open_window(browser, 1440, "light")
     tab = context.new_page()

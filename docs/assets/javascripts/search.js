@@ -1,6 +1,7 @@
 /*
  * The search: opened by its button, `/` or Ctrl+K; steered from its field with the arrow keys and
- * Enter. What finds and ranks is in find.js, which is loaded when the search is first opened.
+ * Enter. What finds is in find.js, which is loaded when the search is first opened; a copy that is
+ * read from files has it at hand.
  */
 
 {
@@ -27,7 +28,7 @@
     if (dialog.open) return field.select()
     dialog.showModal()
     field.select()
-    finder ??= import(new URL("find.js", here)) // what is typed before it is there waits in the field
+    finder ??= globalThis.finder ?? import(new URL("find.js", here)) // what is typed before it is there waits in the field
     answer()
   }
 

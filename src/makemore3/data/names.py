@@ -40,6 +40,7 @@ LECTURE_NAMES = RemoteFile(
     size=228_145,
     sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
 )
+"""The lecture's `names.txt`, at a fixed commit of `karpathy/makemore`."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from makemore3.diagnostics.loading import load_setup
 from makemore3.diagnostics.monitoring import Monitor
 from makemore3.diagnostics.report import Report, Unhealthy
 from makemore3.diagnostics.rules import RULES, Rule
-from makemore3.diagnostics.saturation import (
+from makemore3.diagnostics.saturated import (
     SaturationReport,
     dead_units,
     local_gradient,

@@ -10,10 +10,12 @@ from makemore3.diagnostics import measures
 from makemore3.diagnostics.facts import Facts, Source
 
 When = Literal["start", "training", "both"]
+"""When a rule can judge: before training, while training, or both."""
 Limits = tuple[float, float]
 """Lowest and highest value that are in order."""
 
 NEVER: Limits = (-math.inf, math.inf)
+"""Limits that every value keeps."""
 
 
 @dataclass(frozen=True)
@@ -297,3 +299,4 @@ RULES = (
         problem=_above(0.985),
     ),
 )
+"""The table by which `check` and `Monitor` judge."""

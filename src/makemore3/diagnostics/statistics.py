@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from makemore3.diagnostics.hooks import Layers, _watch, record_gradients
-from makemore3.diagnostics.saturation import check_threshold, dead_units, share
+from makemore3.diagnostics.saturated import check_threshold, dead_units, share
 
 
 @dataclass(frozen=True)

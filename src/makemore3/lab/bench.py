@@ -43,6 +43,7 @@ class _Way(NamedTuple):
 
 
 STAGE = BATCH_NORM_NO_BIAS
+"""The net that every method trains."""
 NOTEBOOK = "the notebook's loop"
 """The method that the others are compared with."""
 COMPARED = 1000

@@ -36,6 +36,7 @@ from makemore3.models import BATCH_NORM_NO_BIAS, LECTURE_SEED, mlp
 BLOCK = 100
 """Steps that are timed together; each method looks at the same share of them."""
 NOTHING = "nothing"
+"""The loop that nobody watches, which the others are compared with."""
 
 _AfterStep = Callable[[int], object]
 _Watching = Callable[[nn.Module, Optimizer], AbstractContextManager[_AfterStep | None]]

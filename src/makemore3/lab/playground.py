@@ -26,7 +26,9 @@ from makemore3.sampling import SAMPLING_SEED
 COMPILER = "ziglang==0.17.1"
 """A package with Clang, and the C++ library for WebAssembly; one version repeats its bytes."""
 SOURCES = ("vectors.hpp", "matrices.hpp", "compiled.cpp", "wasm.cpp")
+"""What is compiled: the files of `makemore3.fast`."""
 EXPORTS = ("reserve", "reserve_blocks", "block", "run", "look")
+"""The functions that the browser calls."""
 FLAGS = (
     *("-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128"),
     *("-std=c++17", "-O3", "-DREAL=float", "-fno-exceptions", "-fno-rtti"),
@@ -34,6 +36,7 @@ FLAGS = (
     *("-mllvm", "-inline-threshold=50"),  # a fifth smaller, and as fast
     *("-Wl,--strip-all", *(f"-Wl,--export={name}" for name in EXPORTS)),
 )
+"""The compiler's options."""
 
 
 def compile_engine() -> bytes:

@@ -13,7 +13,9 @@ from importlib.resources import files
 from typing import Literal, get_args
 
 Kind = Literal["number", "text"]
+"""What was published: a number, or a sampled name."""
 Source = Literal["notebook", "re-run"]
+"""Where it stands: among the notebook's outputs, or nowhere: its code was run again."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ Measured = dict[str, float | str]
 """What a run measures: numbers, or sampled names, by quantity."""
 
 Measure = Callable[[Dataset], Measured]
+"""Computes some of the published numbers, by their names."""
 
 
 def _sizes(dataset: Dataset) -> Measured:

@@ -42,13 +42,19 @@ class Stage:
 
 
 AS_WRITTEN = Stage(title="as first written", w1_std=1.0, b1_std=1.0, w2_std=1.0, b2_std=1.0)
+"""The net as the lecture first writes it: every number from a standard normal distribution."""
 SOFTMAX_FIXED = Stage(title="softmax fixed", w1_std=1.0, b1_std=1.0, w2_std=0.01, b2_std=0.0)
+"""With a small output layer, so that the first guess is almost uniform."""
 TANH_FIXED = Stage(title="tanh fixed", w1_std=0.2, b1_std=0.01, w2_std=0.01, b2_std=0.0)
+"""With a small hidden layer too, so that few tanh units saturate."""
 KAIMING = Stage(title="Kaiming init", w1_std=None, b1_std=0.01, w2_std=0.01, b2_std=0.0)
+"""With the hidden weight's scale from Kaiming's formula instead of by trial."""
 BATCH_NORM = Stage(
     title="batch norm", w1_std=None, b1_std=0.01, w2_std=0.01, b2_std=0.0, batch_norm=True
 )
+"""With batch norm before the tanh."""
 BATCH_NORM_NO_BIAS = replace(BATCH_NORM, title="batch norm, no b1", b1_std=None)
+"""The same without the hidden bias, which batch norm makes useless."""
 
 STAGES = {
     "as-written": AS_WRITTEN,
