@@ -67,8 +67,7 @@ ARROWS = {
     "literate.__main__": "literate.outdated",
     "literate.markdown_ext": "markdown literate.outputs literate.page literate.store",
     "literate.notebook_page": (
-        "nbconvert nbformat literate.markdown_ext literate.notebook literate.outputs "
-        "| mkdocs_jupyter"
+        "nbconvert nbformat literate.markdown_ext literate.notebook literate.outputs"
     ),
     "literate.mkdocs_plugin": (
         "mkdocs literate.markdown_ext literate.notebook | literate.notebook_page"
@@ -82,10 +81,8 @@ ARROWS = {
         "markdown companion.questions companion.reading companion.typography literate.markdown_ext"
     ),
     "companion.prose": "literate.page",
-    "companion.lint": (
-        "pytest_codeblocks yaml companion.chapters companion.prose literate.page literate.store"
-    ),
-    "companion.form": "companion.reading literate.page literate.store",
+    "companion.lint": ("bs4 yaml companion.chapters companion.prose literate.page literate.store"),
+    "companion.form": "companion.prose companion.reading literate.page literate.store",
     "companion.download": "nbformat literate.notebook literate.page",
     "companion.served": "",
     "companion.commit": "",
@@ -204,7 +201,7 @@ def test_table_keeps_the_designs_principles(name):
         assert not names & {"makemore3", "torch"}
         assert "companion" not in names or name.startswith("companion")
         assert "mkdocs" not in names or name.endswith(".mkdocs_plugin")
-        assert "mkdocs_jupyter" not in names or name == "literate.notebook_page"
+        assert "mkdocs_jupyter" not in names
         assert "matplotlib" not in allowed(name)[0]
 
 

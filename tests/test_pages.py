@@ -1,6 +1,5 @@
 """The real pages and the README, checked by `companion.lint` against what was baked."""
 
-import json
 import re
 from collections.abc import Callable
 from functools import cache
@@ -21,7 +20,6 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 STORE = Store(DOCS / "baked")
-NAMED = ("title", "description")
 OURS = ("literate", "companion")
 NOTEBOOKS = page_files(DOCS, "*.ipynb")
 PAGES = [*page_files(DOCS), *NOTEBOOKS]
@@ -73,10 +71,6 @@ def front_matter(path: Path) -> list[Problem]:
     return lint.front_matter(page(path))
 
 
-def anchors(path: Path) -> list[Problem]:
-    return lint.anchors(page(path), lecture(), _below_docs(path), render)
-
-
 def baked(path: Path) -> list[Problem]:
     if path in NOTEBOOKS:
         return []  # its outputs are its own, and `convert` has checked them
@@ -87,7 +81,7 @@ def baked(path: Path) -> list[Problem]:
 
 Check = Callable[[Path], list[Problem]]
 OF_EVERY_PAGE: list[Check] = [numbers, times, figures, headings, fences]
-OF_PAGES_IN_DOCS: list[Check] = [front_matter, anchors, baked]
+OF_PAGES_IN_DOCS: list[Check] = [front_matter, baked]
 FORM: list[Check] = [moments, rhythm, outputs]
 """Of the pages in Markdown; a notebook is made to be run, cell by cell, on a wide screen."""
 OF_LECTURE_PAGES: list[Check] = [opening]
@@ -136,13 +130,9 @@ def page(path: Path) -> Page:
     """A page; a notebook as the Markdown that the site makes of it."""
     if path not in NOTEBOOKS:
         return read_page(path)
-    words = read_notebook(path).metadata
-    head = "\n".join(
-        ["---", *(f"{n}: {json.dumps(words[n])}" for n in words if n in NAMED), "---", ""]
-    )
     text, _ = convert(path, {"remove_tag_config": {}})
     text = re.sub(r"^!\[\]\(output-\d+\)$", "", text, flags=re.MULTILINE)
-    return parse_page(head + re.sub(r"\]\(baked-\d+-\d+\)", "](baked)", text), path)
+    return parse_page(re.sub(r"\]\(baked-\d+-\d+\)", "](baked)", text), path)
 
 
 @cache

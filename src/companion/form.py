@@ -4,9 +4,9 @@ Each check takes a parsed page and returns what is wrong with it, line by line.
 """
 
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 
+from companion.prose import units
 from companion.reading import MOMENT
 from literate.page import Block, Page
 from literate.store import Baked, Problem
@@ -17,7 +17,6 @@ OUTPUT_WIDTH = 46
 OPEN_BLOCKS_BEFORE_FIGURE = 1
 """Blocks that may stand open before a lecture page's first figure."""
 
-_ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 _TIME_LINK = re.compile(rf"\[[^\]]*\]\({MOMENT.pattern}\)")
 _VERDICT_OF_A_TEST = re.compile(r"\b(?:True|False)\b")
 
@@ -25,7 +24,9 @@ _VERDICT_OF_A_TEST = re.compile(r"\b(?:True|False)\b")
 def moments(page: Page) -> list[Problem]:
     """Paragraphs with more than one time link, or with one that does not stand at the start."""
     problems = []
-    for first, paragraph in _paragraphs(page):
+    for first, paragraph in units(page.prose()):
+        if paragraph.lstrip().startswith(("|", "#")):
+            continue
         links = list(_TIME_LINK.finditer(paragraph))
         if len(links) > 1:
             problems.append(
@@ -39,21 +40,9 @@ def moments(page: Page) -> list[Problem]:
 
 
 def _leads(paragraph: str, link: re.Match[str]) -> bool:
-    """Whether nothing but a list item's mark, or the figure of a caption, precedes the link."""
-    before = _ITEM.sub("", paragraph[: link.start()]).strip()
+    """Whether nothing but the figure of a caption precedes the link."""
+    before = paragraph[: link.start()].strip()
     return not before or re.fullmatch(r"!\[.*?\]\(baked[^)]*\)", before, re.DOTALL) is not None
-
-
-def _paragraphs(page: Page) -> Iterator[tuple[int, str]]:
-    """Paragraphs and list items with their first lines; no tables, no headings."""
-    start, unit = 0, []
-    for number, line in enumerate([*page.prose(), ""], start=1):
-        if unit and (not line.strip() or _ITEM.match(line)):
-            yield start, "\n".join(unit)
-            unit = []
-        if line.strip() and not line.lstrip().startswith(("|", "#")):
-            start = start if unit else number
-            unit.append(line.strip() if unit else line)
 
 
 def opening(page: Page) -> list[Problem]:

@@ -5,8 +5,6 @@ sets the maths that arithmatex found as MathML, sets times in the margin, explai
 words, and lets the keyboard reach code and tables.
 """
 
-from typing import Any
-
 from markdown import Markdown
 from markdown.extensions import Extension
 
@@ -41,8 +39,3 @@ class CompanionExtension(Extension):
         md.treeprocessors.register(Moments(md), "companion-moments", _AFTER_MATHS)
         md.treeprocessors.register(terms, "companion-terms", _LAST)
         md.postprocessors.register(Code(md), "companion", _AFTER_RAW_HTML)
-
-
-def makeExtension(**options: Any) -> CompanionExtension:
-    """The name by which Python-Markdown finds the extension of a module."""
-    return CompanionExtension(**options)

@@ -52,7 +52,7 @@ class Sentence:
 
 def sentences(page: Page) -> Iterator[Sentence]:
     """The sentences of a page in their order."""
-    for first_line, unit in _units(_bare_prose(page).split("\n")):
+    for first_line, unit in units(_bare_prose(page).split("\n")):
         from_moment = unit.lstrip().startswith(_LINKED)
         begin = 0
         for end in [*_sentence_ends(unit), len(unit)]:
@@ -68,8 +68,8 @@ def _sentence_ends(unit: str) -> Iterator[int]:
             yield match.end()
 
 
-def _units(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Paragraphs, list items, headings, titles and table rows, with their first lines."""
+def units(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Paragraphs, items without their mark, headings, titles and table rows; their first lines."""
     unit: list[str] = []
     for number, line in enumerate([*lines, ""], start=1):
         if unit and (not line.strip() or _UNIT_START.match(line) or _UNIT_ALONE.match(unit[0])):

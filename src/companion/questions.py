@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from companion.chapters import Lecture, chapter_map, read_chapters
-from companion.reading import MOMENT
+from companion.reading import MOMENT, entries
 from literate.page import read_page
 
-_HEADING = re.compile(r"^## (?P<title>.+?)\s*\{\s*#(?P<slug>[\w-]+)\s*\}\s*$", re.MULTILINE)
 _VERDICT = re.compile(r"\*\*(?P<words>.+?)\*\*", re.DOTALL)
 _NOTES = re.compile(r"\]\(\.\./(?P<page>(?:lecture|exercises)/[\w-]+\.md)(?:#[\w-]+)?\)")
 _SECONDS = re.compile(rf"\[(?P<label>[\d:]+)[^\]]*\]\((?P<target>{MOMENT.pattern})\)")
@@ -41,8 +40,7 @@ def read_questions(folder: Path) -> list[Question]:
     for path in sorted(folder.glob("*.md")):
         if path.name == "index.md":
             continue
-        parts = _HEADING.split("\n".join(read_page(path).prose()))
-        for title, slug, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        for title, slug, text in entries("\n".join(read_page(path).prose())):
             moment, verdict = _SECONDS.search(text), _VERDICT.search(text)
             if moment is None or verdict is None:
                 missing = "a verdict in bold" if verdict is None else "a link to its moment"

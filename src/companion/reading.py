@@ -14,7 +14,7 @@ from markdown.treeprocessors import Treeprocessor
 
 MOMENT = re.compile(r"https://youtu\.be/[\w-]+\?t=\d+")
 
-_HEADING = re.compile(r"^## (?P<names>[^{\n]+?)\s*\{\s*#(?P<slug>[\w-]+)\s*\}\s*$")
+_HEADING = re.compile(r"^## (?P<title>.+?)\s*\{\s*#(?P<slug>[\w-]+)\s*\}\s*$", re.MULTILINE)
 _MARKUP = re.compile(r"\[([^\]]*)\]\([^)]*\)|[*`]")
 
 
@@ -41,19 +41,20 @@ class Term:
     definition: str
 
 
+def entries(text: str) -> Iterator[tuple[str, str, str]]:
+    """Title, anchor and text of the sections that begin with `## title { #anchor }`."""
+    parts = _HEADING.split(text)
+    return zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+
+
 def read_glossary(path: Path) -> list[Term]:
     """Read the entries of a glossary page: `## name, other name { #slug }` and a paragraph each."""
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
     terms = []
-    for number, line in enumerate(lines):
-        if (match := _HEADING.match(line)) is None:
-            continue
-        below = "\n".join(lines[number + 1 :]).strip()
-        definition = " ".join(_MARKUP.sub(r"\1", re.split(r"\n\s*\n", below)[0]).split())
-        names = tuple(name.strip() for name in match["names"].split(","))
-        terms.append(Term(names, match["slug"], definition))
+    for title, slug, below in entries(text):
+        paragraph = _MARKUP.sub(r"\1", re.split(r"\n\s*\n", below.strip())[0])
+        names = tuple(name.strip() for name in title.split(","))
+        terms.append(Term(names, slug, " ".join(paragraph.split())))
     return terms
 
 

@@ -10,18 +10,9 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Container, Sequence
 from decimal import Decimal
-from typing import Protocol
 
-
-class Output(Protocol):
-    """What a block or a cell printed, and the figures it drew, as SVG."""
-
-    @property
-    def text(self) -> str: ...  # noqa: D102
-
-    @property
-    def figures(self) -> Sequence[str]: ...  # noqa: D102
-
+Output = tuple[str, Sequence[str]]
+"""What a block or a cell printed, and the figures it drew, as SVG."""
 
 _NUMBER = re.compile(r" *(?P<number>[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
 _COORDINATES = {"d", "points", "transform", "x", "y", "width", "height", "viewBox"}
@@ -37,13 +28,14 @@ def differences(
 
     `not_compared` holds the numbers, from 1, of figures that may differ.
     """
+    (old_text, old_figures), (new_text, new_figures) = baked, now
     found = []
-    if difference := text_difference(baked.text, now.text):
+    if difference := text_difference(old_text, new_text):
         found.append(f"{name} printed something else:\n{difference}")
-    if len(baked.figures) != len(now.figures):
-        found.append(f"{name} drew {len(now.figures)} figures, {len(baked.figures)} are stored")
+    if len(old_figures) != len(new_figures):
+        found.append(f"{name} drew {len(new_figures)} figures, {len(old_figures)} are stored")
         return found
-    for number, pair in enumerate(zip(baked.figures, now.figures, strict=True), start=1):
+    for number, pair in enumerate(zip(old_figures, new_figures, strict=True), start=1):
         if number not in not_compared and (difference := svg_difference(*pair)):
             found.append(f"{name} drew another figure {number}: {difference}")
     return found
@@ -104,7 +96,7 @@ def _places(number: str) -> int:
 
 def _element_difference(old: ET.Element, new: ET.Element, where: str) -> str | None:
     if old.tag != new.tag:
-        return f"{where}: <{_name(old)}> became <{_name(new)}>"
+        return f"{where}: <{_name(old.tag)}> became <{_name(new.tag)}>"
     if old.attrib.keys() != new.attrib.keys():
         return f"{where}: attributes {sorted(old.attrib)} became {sorted(new.attrib)}"
     for name, value in old.attrib.items():
@@ -116,7 +108,7 @@ def _element_difference(old: ET.Element, new: ET.Element, where: str) -> str | N
     if len(old) != len(new):
         return f"{where}: {len(old)} elements inside became {len(new)}"
     for index, (old_child, new_child) in enumerate(zip(old, new, strict=True)):
-        here = f"{where}/{_name(old_child)}[{index}]"
+        here = f"{where}/{_name(old_child.tag)}[{index}]"
         if difference := _element_difference(old_child, new_child, here):
             return difference
     return None
@@ -125,11 +117,7 @@ def _element_difference(old: ET.Element, new: ET.Element, where: str) -> str | N
 def _same_attribute(name: str, old: str, new: str) -> bool:
     if old == new:
         return True
-    if (
-        _name_of(name) == "href"
-        and old.startswith("data:image/png")
-        and new.startswith("data:image/png")
-    ):
+    if _name(name) == "href" and old[:14] == new[:14] == "data:image/png":
         return _pixels(old) == _pixels(new)
     if name not in _COORDINATES or _SCALE.findall(old) != _SCALE.findall(new):
         return False
@@ -149,11 +137,7 @@ def _pixels(data_url: str) -> tuple[tuple[int, int], bytes]:
     return image.size, image.tobytes()
 
 
-def _name(element: ET.Element) -> str:
-    return _name_of(element.tag)
-
-
-def _name_of(qualified: str) -> str:
+def _name(qualified: str) -> str:
     return qualified.rpartition("}")[2]
 
 

@@ -144,7 +144,7 @@ class LiterateExtension(Extension):
         """What stands below `block`; its figures get their addresses where the page has them."""
         if problems := block_problems(block, baked):
             for problem in problems:
-                _log.warning("%s:%d: %s", page.path, problem.line, problem.message)
+                _log.warning("%s:%d: %s", page.path, block.first_line, problem)
             return _MISSING
         output = baked.outputs[block.number]
         texts = zip(block.figures, output.figures, strict=True)
@@ -179,11 +179,6 @@ class LiterateExtension(Extension):
         elif len(found) > 1:
             _log.warning("%s have the same text: the outputs of the first are shown", names)
         return found[0] if found else None
-
-
-def makeExtension(**options: Any) -> LiterateExtension:
-    """The name by which Python-Markdown finds the extension of a module."""
-    return LiterateExtension(**options)
 
 
 @lru_cache(maxsize=1000)
@@ -229,12 +224,10 @@ class _Draw(Treeprocessor):
             caption = ET.Element("figcaption")
             caption.text = (image.tail or "").lstrip()
             caption.extend(paragraph)
-            for child in list(paragraph):
-                paragraph.remove(child)
+            paragraph[:] = [caption]
             paragraph.tag = "figure"
             paragraph.set("class", "lit-figure")
             paragraph.set("data-search-exclude", "")
-            paragraph.append(caption)
             if shown:  # otherwise a warning and a note below the block say so
                 drawing = shown.strip().replace("<img ", f'<img alt="{label}" ', 1)
                 drawing = drawing.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

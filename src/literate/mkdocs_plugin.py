@@ -4,7 +4,6 @@ The plugin tells the Markdown extension which page it renders, and gives MkDocs 
 notebooks.
 """
 
-import json
 import logging
 from pathlib import Path
 
@@ -13,12 +12,9 @@ from mkdocs.plugins import BasePlugin
 from mkdocs.structure.pages import Page as SitePage
 
 from literate.markdown_ext import Source
-from literate.notebook import NotebookError, read_notebook
+from literate.notebook import NotebookError
 
 log = logging.getLogger("mkdocs.plugins.literate")
-
-_METADATA = ("title", "description")
-"""What a notebook's own metadata may say, as the front matter of a page does."""
 
 
 class LiteratePlugin(BasePlugin):
@@ -45,6 +41,4 @@ class LiteratePlugin(BasePlugin):
         except NotebookError as error:
             log.warning("%s", error)
             return f"# {path.name}\n\nThis notebook cannot be shown: `pytest --bake` renews it."
-        words = read_notebook(path).metadata
-        head = [f"{name}: {json.dumps(words[name])}" for name in _METADATA if name in words]
-        return "\n".join([*(["---", *head, "---", ""] if head else []), text])
+        return text

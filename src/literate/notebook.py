@@ -28,7 +28,10 @@ _ALT = re.compile(
     r"\A\s*<!--\s*alt:\s*(?P<alt>.*?)\s*-->[ ]*\n(?P<caption>(?:[^\n]*\S[^\n]*(?:\n|\Z))+)",
     re.DOTALL,
 )
-_FENCE = re.compile(r"[ >]*(?P<ticks>`{3,}|~{3,})(?P<info>.*)")
+_FENCE = re.compile(  # whole, so that a fence within another is none
+    r"^[ >]*(?P<ticks>`{3,}|~{3,})(?P<info>.*)$(?:\n(?![ >]*(?P=ticks)[`~]* *$).*)*(?:\n.*)?",
+    re.MULTILINE,
+)
 _ACTIVE = re.compile(
     r"<(?:script|iframe|object|embed|link)\b|\b(?:src|href)=[\"']?(?:\w+:)?//", re.I
 )
@@ -113,7 +116,8 @@ def problems(notebook: NotebookNode) -> list[str]:
     found = [
         f"cell {number} shows python that never runs: make it a code cell, or a `text` fence"
         for number, cell in enumerate(notebook.cells, start=1)
-        if cell.cell_type == "markdown" and _shows_python(cell.source)
+        if cell.cell_type == "markdown"
+        and any(PYTHON_LIKE.match(fence["info"].strip()) for fence in _FENCE.finditer(cell.source))
     ]
     cells = code_cells(notebook)
     keys = notebook.metadata.get(_METADATA, {}).get("keys", [])
@@ -228,7 +232,8 @@ def differences(stored: NotebookNode, run: NotebookNode) -> list[str]:
     """How the outputs of a run differ from the stored ones."""
     found = []
     for old, new in zip(code_cells(stored), code_cells(run), strict=True):
-        found += compare.differences(f"cell {old.number}", old, new)
+        pair = (old.text, old.figures), (new.text, new.figures)
+        found += compare.differences(f"cell {old.number}", *pair)
         if difference := compare.text_difference(old.html, new.html):
             found.append(f"cell {old.number} shows other HTML:\n{difference}")
     return found
@@ -263,15 +268,15 @@ def _tidy(cell: NotebookNode, number: int) -> None:
     figures = itertools.count(1)
     for output in cell.outputs:
         if svg := output.get("data", {}).get(_SVG):
-            svg = clean(_joined(svg), f"c{number}f{next(figures)}-")
+            svg = clean(svg, f"c{number}f{next(figures)}-")
             output.data = NotebookNode({_SVG: svg, _TEXT: "a figure"})
 
 
 def _shown(output: NotebookNode) -> tuple[str, str]:
     """The kind of what is shown of an output, and its text, HTML, or picture."""
     if output.output_type == "stream":
-        return _TEXT, _joined(output.text)
-    data = {kind: _joined(content) for kind, content in output.data.items()}
+        return _TEXT, output.text
+    data = output.data
     for kind in _PICTURES:
         if kind in data and _SVG not in data:
             return kind, f'<img src="data:{kind};base64,{"".join(data[kind].split())}"/>'
@@ -300,23 +305,6 @@ def _refuse_unfit(cell: NotebookNode, where: str) -> None:
             raise NotebookError(f"{where}: {problem}")
     if length > OUTPUT_LIMIT:
         raise NotebookError(f"{where}: {too_long(OUTPUT_LIMIT)}")
-
-
-def _shows_python(source: str) -> bool:
-    """Whether Markdown has a fence of python, which a reader would take for a cell."""
-    opened = ""
-    for fence in filter(None, map(_FENCE.match, source.split("\n"))):
-        if not opened and PYTHON_LIKE.match(fence["info"].strip()):
-            return True
-        if not opened:
-            opened = fence["ticks"]
-        elif fence["ticks"].startswith(opened) and not fence["info"].strip():
-            opened = ""
-    return False
-
-
-def _joined(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
 
 
 def _keys(cells: Sequence[Cell]) -> Iterator[str]:

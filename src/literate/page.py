@@ -36,6 +36,7 @@ _REFUSED = [
     ),
 ]
 """Openings of fences that a reader and pytest-codeblocks take differently."""
+_BEFORE_PYTHON = f"`{CONT}` must stand before a python block."
 
 
 class PageError(Exception):
@@ -141,31 +142,30 @@ def parse_page(text: str, path: Path) -> Page:
     if lines[0].rstrip() == "---" and not front_matter_end(text):
         raise PageError(path, 1, "the front matter is never closed: add a line with `---`.")
     blocks: list[Block] = []
-    previous, cont = "no block", 0
+    previous, end = "no block", 0
     digest = hashlib.sha256()
-    for item in _fences_and_markers(path, lines):
-        if isinstance(item, int):
-            cont = item
-            continue
-        if item.info == "python":
+    for fence in fences(path, lines):
+        cont = _continuation(path, lines, end, fence.first - 1)
+        if fence.info == "python":
             if not cont:
                 digest = hashlib.sha256()
             elif previous != "a `python` fence":
                 wanted = f"expected a python block before `{CONT}`, found {previous}"
                 raise PageError(path, cont, f"{wanted}: the code would be merged into it, not run.")
-            body = lines[item.first : item.last - 1]
-            code = tuple(line[len(item.indent) :].rstrip() for line in body)
+            body = lines[fence.first : fence.last - 1]
+            code = tuple(line[len(fence.indent) :].rstrip() for line in body)
             if not any(code):
-                raise PageError(path, item.first, "this python block is empty: write or remove it.")
+                told = "this python block is empty: write or remove it."
+                raise PageError(path, fence.first, told)
             digest.update("\n".join(code).encode() + b"\0")
-            key, figures = digest.hexdigest()[:16], tuple(_figures(lines, item.last))
-            place = item.first, item.last, item.indent
+            key, figures = digest.hexdigest()[:16], tuple(_figures(lines, fence.last))
+            place = fence.first, fence.last, fence.indent
             blocks.append(Block(len(blocks) + 1, *place, code, cont > 0, key, figures))
         elif cont:
-            break
-        previous, cont = f"a `{item.info or 'plain'}` fence", 0
-    if cont:
-        raise PageError(path, cont, f"`{CONT}` must stand before a python block.")
+            raise PageError(path, cont, _BEFORE_PYTHON)
+        previous, end = f"a `{fence.info or 'plain'}` fence", fence.last
+    if cont := _continuation(path, lines, end, len(lines)):
+        raise PageError(path, cont, _BEFORE_PYTHON)
     page = Page(path, text, tuple(blocks))
     _refuse_commented_out(page)
     _refuse_stray_figures(page)
@@ -222,19 +222,16 @@ def fences(path: Path, lines: list[str]) -> Iterator[Fence]:
             raise PageError(path, first, f"this fence is never closed: add a line with `{ticks}`.")
 
 
-def _fences_and_markers(path: Path, lines: list[str]) -> Iterator[Fence | int]:
-    """The fences, and the lines of the markers that continue a chain, in order."""
-    end, found = 0, {fence.first: fence for fence in fences(path, lines)}
-    for number, line in enumerate(lines, start=1):
-        marker = line.strip()
-        if fence := found.get(number):
-            end = fence.last
-            yield fence
-        elif number > end and _MARKER.match(marker):
+def _continuation(path: Path, lines: list[str], start: int, stop: int) -> int:
+    """The number of the last line between `start` and `stop` that continues a chain, or 0."""
+    found = 0
+    for number, line in enumerate(lines[start:stop], start=start + 1):
+        if _MARKER.match(marker := line.strip()):
             if not CONT_MARKER.fullmatch(marker):
                 told = f"found `{marker}`, but every block of a page runs and is recorded"
                 raise PageError(path, number, f"{told}: only `{CONT}` is known, on its own line.")
-            yield number
+            found = number
+    return found
 
 
 def _figures(lines: list[str], number: int) -> Iterator[FigureText]:

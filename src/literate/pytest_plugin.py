@@ -4,16 +4,16 @@ A page below the docs folder is compared with its baked outputs. With `--bake` t
 instead, page by page, each as a whole once all its blocks have passed. A notebook there is executed
 from top to bottom, and compared with the outputs that it holds itself, or written anew.
 
-With pytest-xdist each page belongs to one worker, which compares or writes it. At its end a worker
-tells the controller what it did.
+With pytest-xdist each page belongs to one worker, which compares or writes it. What was done stands
+in the properties of each test's report, and is counted at the end.
 """
 
 import contextlib
-import os
+import itertools
 import sys
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,10 @@ _WHOLE_PAGES = ("no", "loadfile", "loadscope")
 """The values of pytest-xdist's `--dist` that keep a page in one process."""
 
 _SESSION = pytest.StashKey["_Session"]()
+_COMPARED, _NOT_COMPARED, _OUTSIDE, _PASSED, _BAKED = (
+    f"literate {done}" for done in ("compared", "not compared", "outside", "passed", "baked")
+)
+"""Properties of a test's report."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -95,13 +99,10 @@ class NotebookItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the notebook in a kernel of its own."""
-        self.config.stash[_SESSION].run_notebook(self.path)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show the message alone where it says everything."""
-        if isinstance(excinfo.value, BlockError | notebooks.NotebookError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        try:
+            self.user_properties.append(self.config.stash[_SESSION].run_notebook(self.path))
+        except (BlockError, notebooks.NotebookError) as error:
+            pytest.fail(str(error), pytrace=False)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -113,15 +114,14 @@ def pytest_make_collect_report(collector: pytest.Collector) -> pytest.CollectRep
     try:
         page = collector.config.stash[_SESSION].page(path)
         executed = [b.lineno for b in extract_from_file(path) if b.syntax == "python"]
+        shown = [chain[0].first_line for chain in page.chains()]
+        if executed != shown:
+            raise RuntimeError(
+                f"{path}: pytest-codeblocks would run python blocks in lines {executed}, a reader "
+                f"sees them in lines {shown}: look for unusual spaces before a fence."
+            )
     except (PageError, RuntimeError) as error:
         return pytest.CollectReport(collector.nodeid, "failed", str(error), [])
-    shown = [chain[0].first_line for chain in page.chains()]
-    if executed != shown:
-        message = (
-            f"{path}: pytest-codeblocks would run python blocks in lines {executed}, a reader sees "
-            f"them in lines {shown}: look for unusual spaces before a fence."
-        )
-        return pytest.CollectReport(collector.nodeid, "failed", message, [])
     return None
 
 
@@ -133,38 +133,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     return (yield from item.config.stash[_SESSION].run(item))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Count the pages that stay as they were; a worker hands all its counts over."""
-    done = session.config.stash[_SESSION].finish()
-    if (output := getattr(session.config, "workeroutput", None)) is not None:
-        output["literate"] = asdict(done)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Add what a worker did; one that crashed says nothing, and has failed."""
-    for name, value in getattr(node, "workeroutput", {}).get("literate", {}).items():
-        done = node.config.stash[_SESSION].done
-        setattr(done, name, getattr(done, name) + value)
-
-
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what was compared, what was not, and what was written."""
-    for line in config.stash[_SESSION].summary():
+    done: dict[str, list[Any]] = defaultdict(list)
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        for name, value in getattr(report, "user_properties", []):
+            if report.when == "call":
+                done[name].append(value)
+    for line in config.stash[_SESSION].summary(done):
         terminalreporter.write_line(f"literate: {line}")
-
-
-@dataclass
-class _Done:
-    """What a process did, in types that pytest-xdist can send."""
-
-    compared: int = 0
-    not_compared: int = 0
-    written: list[str] = field(default_factory=list)
-    partial: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
 
 
 class _Session:
@@ -176,11 +155,8 @@ class _Session:
         self.store = Store(self.root / config.getini("literate_store"))
         self.bake = config.getoption("--bake")
         self.time_limit = config.getini("literate_time_limit")
-        self.stderr = os.dup(2)  # as it is before pytest captures it
-        config.add_cleanup(lambda: os.close(self.stderr))
-        self.pages: dict[Path, Page] = {}
-        self.passed: dict[Path, dict[int, Output]] = {}
-        self.done = _Done()
+        self.page = cache(lambda path: read_page(self.located(path) or path))
+        self.passed: dict[Path, dict[int, Output]] = defaultdict(dict)
 
     def located(self, path: Path) -> Path | None:
         """The path of a page or notebook as seen from the docs folder, also through links."""
@@ -192,12 +168,6 @@ class _Session:
     def shown(self, path: Path) -> Path:
         """The path as messages name it."""
         return path.relative_to(self.root) if path.is_relative_to(self.root) else path
-
-    def page(self, path: Path) -> Page:
-        path = self.located(path) or path
-        if path not in self.pages:
-            self.pages[path] = read_page(path)
-        return self.pages[path]
 
     @cached_property
     def inputs(self) -> dict[str, str]:
@@ -231,8 +201,7 @@ class _Session:
         page = self.page(item.path)
         assert item.obj is not None
         chain = next(c for c in page.chains() if c[0].first_line == item.obj.lineno)
-        limits = {"time_limit": self.time_limit, "last_words": self.stderr}
-        recorder = Recorder(self.shown(page.path), chain, **limits)
+        recorder = Recorder(self.shown(page.path), chain, time_limit=self.time_limit)
         with contextlib.ExitStack() as stack:
             for context in self.config.hook.pytest_literate_reset():
                 stack.enter_context(context)
@@ -249,26 +218,33 @@ class _Session:
                     message += "\n\nA block must not skip: what the page shows has to run."
                 raise BlockError(message) from None
         if self.located(page.path) is None:
-            self.done.outside.append(str(self.shown(page.path)))
+            item.user_properties.append((_OUTSIDE, str(self.shown(page.path))))
         else:
-            self.keep_or_compare(page, chain, recorder.recorded)
+            item.user_properties += self.keep_or_compare(page, chain, recorder.recorded)
         return result
 
     def keep_or_compare(
         self, page: Page, chain: list[Block], recorded: dict[int, Recorded]
-    ) -> None:
+    ) -> Iterator[tuple[str, Any]]:
+        """Compare a chain's outputs, or keep them until the page can be written: what was done."""
         shown = self.shown(page.path)
         for block in chain:
             for problem in figure_problems(block, recorded[block.number].figures):
                 raise BlockError(f"{shown}:{block.first_line}: {problem}")
         name = page_name(page.path, self.docs)
         if self.bake:
-            outputs = self.passed.setdefault(page.path, {})
+            outputs = self.passed[page.path]
             for block in chain:
                 done = recorded[block.number]
                 outputs[block.number] = Output(block.key, done.text, done.figures)
+            yield _PASSED, [str(shown), len(chain), len(page.blocks)]
             if len(outputs) == len(page.blocks):
-                self.write(page, name, outputs)
+                try:
+                    files = self.store.write(name, Baked(outputs, self.inputs, self.versions))
+                except (OSError, StoreError, UnicodeEncodeError) as error:
+                    told = f"{page.path}: its outputs cannot be written: {error}"
+                    raise BlockError(told) from None
+                yield _BAKED, f"{name} ({len(files) - 1} files)"
             return
         try:
             baked = self.store.read(name) or Baked()
@@ -277,37 +253,25 @@ class _Session:
         found = []
         same_inputs = not baked.inputs or dict(baked.inputs) == self.inputs
         for block in chain:
-            problems = [problem.message for problem in block_problems(block, baked)]
+            problems = block_problems(block, baked)
             if not problems and same_inputs:
                 chaotic = [n for n, text in enumerate(block.figures, 1) if text.not_compared]
-                pair = baked.outputs[block.number], recorded[block.number]
+                old, new = baked.outputs[block.number], recorded[block.number]
+                pair = (old.text, old.figures), (new.text, new.figures)
                 problems = differences(f"block {block.number}", *pair, chaotic)
             found += [f"{shown}:{block.first_line}: {problem}" for problem in problems]
-        self.judge(shown, found, len(chain), same_inputs)
+        yield self.judge(shown, found, len(chain), same_inputs)
 
-    def write(self, page: Page, name: str, outputs: dict[int, Output]) -> None:
-        try:
-            files = self.store.write(name, Baked(outputs, self.inputs, self.versions))
-        except (OSError, StoreError, UnicodeEncodeError) as error:
-            raise BlockError(f"{page.path}: its outputs cannot be written: {error}") from None
-        self.done.written.append(f"{name} ({len(files) - 1} files)")
-
-    def judge(self, shown: Path, found: list[str], blocks: int, same_inputs: bool) -> None:
-        """Fail where something was found; otherwise count."""
+    def judge(
+        self, shown: Path, found: list[str], blocks: int, same_inputs: bool
+    ) -> tuple[str, Any]:
+        """Fail where something was found; otherwise say how many blocks were compared."""
         if found:
             found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
             raise BlockError("\n\n".join(found))
-        self.done.compared += blocks if same_inputs else 0
-        self.done.not_compared += 0 if same_inputs else blocks
+        return _COMPARED if same_inputs else _NOT_COMPARED, blocks
 
-    def finish(self) -> _Done:
-        for path, outputs in self.passed.items():
-            if len(outputs) < (all_blocks := len(self.pages[path].blocks)):
-                count = f"{len(outputs)} of {all_blocks} blocks"
-                self.done.partial.append(f"only {count} passed: {path.name}")
-        return self.done
-
-    def run_notebook(self, path: Path) -> None:
+    def run_notebook(self, path: Path) -> tuple[str, Any]:
         path = self.located(path) or path
         shown = self.shown(path)
         stored = notebooks.read_notebook(path, outputs=not self.bake)
@@ -318,25 +282,29 @@ class _Session:
         run = notebooks.execute(stored, path, time_limit=self.time_limit, first=first)
         if self.bake:
             notebooks.write_notebook(run, path, inputs=self.inputs, versions=self.versions)
-            self.done.written.append(f"{page_name(path, self.docs)} ({cells} cells)")
-            return
+            return _BAKED, f"{page_name(path, self.docs)} ({cells} cells)"
         same_inputs = notebooks.inputs(stored) == self.inputs
         found = notebooks.differences(stored, run) if same_inputs else []
-        self.judge(shown, [f"{shown}: {difference}" for difference in found], cells, same_inputs)
+        return self.judge(shown, [f"{shown}: {line}" for line in found], cells, same_inputs)
 
-    def summary(self) -> Iterator[str]:
-        if self.done.compared:
-            yield f"{self.done.compared} blocks equal to their baked outputs"
-        if self.done.not_compared:
+    def summary(self, done: Mapping[str, list[Any]]) -> Iterator[str]:
+        if compared := sum(done[_COMPARED]):
+            yield f"{compared} blocks equal to their baked outputs"
+        if not_compared := sum(done[_NOT_COMPARED]):
             yield (
-                f"{self.done.not_compared} blocks ran but were NOT compared: they were baked from "
-                f"other inputs than {_pairs(self.inputs)}"
+                f"{not_compared} blocks ran but were NOT compared: they were baked from other "
+                f"inputs than {_pairs(self.inputs)}"
             )
-        if outside := sorted(set(self.done.outside)):
+        if outside := sorted(set(done[_OUTSIDE])):
             yield f"NOT compared with anything, as not below {self.docs}: {', '.join(outside)}"
-        if self.done.written:
-            yield f"baked {', '.join(sorted(self.done.written))}"
-        yield from (f"NOT baked, as {reason}" for reason in sorted(self.done.partial))
+        if done[_BAKED]:
+            yield f"baked {', '.join(sorted(done[_BAKED]))}"
+        passed: dict[tuple[str, int], int] = defaultdict(int)
+        for name, blocks, whole in done[_PASSED]:
+            passed[name, whole] += blocks
+        for (name, whole), blocks in sorted(passed.items()):
+            if blocks < whole:
+                yield f"NOT baked, as only {blocks} of {whole} blocks passed: {name}"
 
 
 def _pairs(inputs: Mapping[str, str]) -> str:

@@ -15,8 +15,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,6 @@ FIGURE_LIMIT = 60_000
 
 _TICK = 1.0
 """Seconds between two looks at how long a block runs and how much it has written."""
-_PATIENCE = 5
-"""How many times a block may swallow that it was stopped before the process is ended."""
 
 _CALL = "__import__('literate.record').record.active()"
 _active: "list[Recorder]" = []
@@ -60,6 +58,7 @@ def active() -> "Recorder":
     return _active[-1]
 
 
+@dataclass(eq=False)
 class Recorder:
     """Observes one chain of blocks; a context manager around its execution.
 
@@ -67,24 +66,16 @@ class Recorder:
     changed is as before.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        chain: "Sequence[Block]",
-        *,
-        time_limit: float = TIME_LIMIT,
-        output_limit: int = OUTPUT_LIMIT,
-        figure_limit: int = FIGURE_LIMIT,
-        last_words: int = 2,
-    ) -> None:
-        self.path = path
-        self.chain = chain
-        self.recorded: dict[int, Recorded] = {}
-        self._time_limit = time_limit
-        self._figure_limit = figure_limit
-        self._last_words = last_words  # a file descriptor, for when the process must be ended
+    path: Path
+    chain: "Sequence[Block]"
+    _: KW_ONLY
+    time_limit: float = TIME_LIMIT
+    output_limit: int = OUTPUT_LIMIT
+    figure_limit: int = FIGURE_LIMIT
+    recorded: dict[int, Recorded] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
         self._stack = contextlib.ExitStack()
-        self._output_limit = output_limit
         self._process = os.getpid()
         self._deadline = 0.0
         self._stopped: list[BlockStopped] = []
@@ -116,8 +107,8 @@ class Recorder:
         """Start to record block `number`."""
         if not self.recorded:  # one stream for the chain: what holds on to it still prints
             sys.stdout = self._output
-        self._deadline = time.monotonic() + self._time_limit
-        self._set_timer(min(self._time_limit, _TICK))
+        self._deadline = time.monotonic() + self.time_limit
+        self._set_timer(min(self.time_limit, _TICK))
 
     def end(self, number: int) -> None:
         """Keep what block `number` printed, and every figure that is open now."""
@@ -135,8 +126,9 @@ class Recorder:
         _active.append(self)
         self._stack.callback(_active.remove, self)
         self._stack.enter_context(everything_restored())
-        self._stack.enter_context(self._no_way_out())
-        self._output = self._stack.enter_context(_Output(self._output_limit))
+        for name in ("_exit", "execv", "execve"):
+            setattr(os, name, self._refusing(name))  # until all is restored
+        self._output = self._stack.enter_context(_Output(self.output_limit))
         self._stack.enter_context(self._output.capturing())
         if hasattr(signal, "SIGALRM"):
             self._stack.callback(signal.signal, signal.SIGALRM, signal.getsignal(signal.SIGALRM))
@@ -179,7 +171,7 @@ class Recorder:
 
         for index, figure_number in enumerate(pyplot.get_fignums(), start=1):
             svg = figure_to_svg(pyplot.figure(figure_number), f"b{number}f{index}-")
-            if problem := too_large(svg, f"figure {index} of block {number}", self._figure_limit):
+            if problem := too_large(svg, f"figure {index} of block {number}", self.figure_limit):
                 raise BlockStopped(problem)
             yield svg
         pyplot.close("all")
@@ -190,39 +182,23 @@ class Recorder:
 
     def _on_tick(self, signum: int, frame: FrameType | None) -> None:
         if time.monotonic() >= self._deadline:
-            self._stop(f"the block ran longer than {self._time_limit:g} s")
+            self._stopped.append(BlockStopped(f"the block ran longer than {self.time_limit:g} s"))
         elif self._output.overflows():
-            self._stop(too_long(self._output.limit))
-
-    def _stop(self, message: str) -> None:
-        self._stopped.append(BlockStopped(message))
-        if len(self._stopped) > _PATIENCE:  # a bare `except:` in a loop swallows whatever comes
-            told = f"\n{self.path}:{self.chain[0].first_line}: {message}, and cannot be stopped\n"
-            os.write(self._last_words, told.encode())
-            _really_exit(1)
+            self._stopped.append(BlockStopped(too_long(self._output.limit)))
+        else:
+            return
         raise self._stopped[-1]
 
-    @contextlib.contextmanager
-    def _no_way_out(self) -> Iterator[None]:
-        """Refuse what ends the process at once: pytest could end with success, nothing compared."""
-        names = ("_exit", "execv", "execve")
-        real = {name: getattr(os, name) for name in names}
+    def _refusing(self, name: str) -> Callable[..., Any]:
+        """Stands for a function that ends the process: pytest could end so with success."""
+        real = getattr(os, name)
 
-        def guarded(name: str) -> Any:
-            def refuse(*arguments: Any) -> Any:
-                if os.getpid() != self._process:  # a child that the block has forked
-                    return real[name](*arguments)
-                raise BlockStopped(f"os.{name} would end the test run: a block must not")
+        def refuse(*arguments: Any) -> Any:
+            if os.getpid() != self._process:  # a child that the block has forked
+                return real(*arguments)
+            raise BlockStopped(f"os.{name} would end the test run: a block must not")
 
-            return refuse
-
-        for name in names:
-            setattr(os, name, guarded(name))
-        try:
-            yield
-        finally:
-            for name in names:
-                setattr(os, name, real[name])
+        return refuse
 
     def _end_of_child(self) -> None:
         """A process that a block has forked must not go on as a second test run."""

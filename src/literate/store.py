@@ -150,7 +150,11 @@ class Store:
             baked = self.read(name)
         except StoreError as error:
             return [Problem(page.blocks[0].first_line if page.blocks else 1, str(error))]
-        found = [p for block in page.blocks for p in block_problems(block, baked or Baked())]
+        found = [
+            Problem(block.first_line, message)
+            for block in page.blocks
+            for message in block_problems(block, baked or Baked())
+        ]
         if baked is not None:
             found += [Problem(1, text) for text in self._left_over(page, name, baked)]
         return found
@@ -176,17 +180,14 @@ class Store:
         return old if old.is_dir() and not folder.is_dir() else folder
 
 
-def block_problems(block: Block, baked: Baked) -> list[Problem]:
+def block_problems(block: Block, baked: Baked) -> list[str]:
     """What is missing or outdated about one block, and whether its figures have their texts."""
     output = baked.outputs.get(block.number)
     if output is None:
-        messages = [f"block {block.number} was never baked"]
-    elif output.key != block.key:
-        changed = "is outdated: the code up to it has changed"
-        messages = [f"the output of block {block.number} {changed}"]
-    else:
-        messages = figure_problems(block, output.figures)
-    return [Problem(block.first_line, message) for message in messages]
+        return [f"block {block.number} was never baked"]
+    if output.key != block.key:
+        return [f"the output of block {block.number} is outdated: the code up to it has changed"]
+    return figure_problems(block, output.figures)
 
 
 def figure_problems(block: Block, figures: Sequence[str]) -> list[str]:
