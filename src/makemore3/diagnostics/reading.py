@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from makemore3.diagnostics.facts import LayerFacts, LossFacts, WeightFacts
-from makemore3.diagnostics.watch import NONLINEAR, NONLINEAR_NODES, Key, Watch, Window
+from makemore3.diagnostics.kinds import NONLINEAR, NONLINEAR_NODES
+from makemore3.diagnostics.watch import Key, Watch, Window
 
 LATEST = 10
 """Samples, counted from the last, that decide whether a unit is dead."""
