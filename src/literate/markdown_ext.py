@@ -125,13 +125,10 @@ class LiterateExtension(Extension):
             baked = Baked()
         shown = {number: [line] for number, line in enumerate(lines, start=offset + 1)}
         for block in page.blocks:
-            below = self._output(page, block, baked, shown)
+            output = self._output(page, block, baked, shown)
+            below = block.indent + md.htmlStash.store(output) if output else ""
             shown[block.first_line].insert(0, "")
-            shown[block.last_line] += [
-                "",
-                block.indent + md.htmlStash.store(below) if below else "",
-                "",
-            ]
+            shown[block.last_line] += ["", below, ""]
         for number, line in enumerate(page.prose(), start=1):
             if make := self.directives.get(line.strip()):
                 try:

@@ -5,6 +5,7 @@ one of the two would treat differently from the other, or skip in silence, is re
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -236,19 +237,15 @@ def _continuation(path: Path, lines: list[str], start: int, stop: int) -> int:
 
 def _figures(lines: list[str], number: int) -> Iterator[FigureText]:
     """The figures announced directly below line `number`."""
-    while True:
-        number += 1
-        while number <= len(lines) and not lines[number - 1].strip():
-            number += 1
-        paragraph, first = [], number
-        while number <= len(lines) and lines[number - 1].strip():
-            paragraph.append(lines[number - 1].strip())
-            number += 1
-        match = _FIGURE.match("\n".join(paragraph))
-        if match is None:
+    below = enumerate(lines[number:], start=number + 1)
+    for written, group in itertools.groupby(below, key=lambda item: bool(item[1].strip())):
+        paragraph = list(group)
+        match = _FIGURE.match("\n".join(line.strip() for _, line in paragraph))
+        if written and match is None:
             return
-        alt, caption = (" ".join(match[name].split()) for name in ("alt", "caption"))
-        yield FigureText(first, alt, caption, match["not_compared"])
+        if match:
+            alt, caption = (" ".join(match[name].split()) for name in ("alt", "caption"))
+            yield FigureText(paragraph[0][0], alt, caption, match["not_compared"])
 
 
 def _refuse_commented_out(page: Page) -> None:

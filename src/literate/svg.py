@@ -31,8 +31,8 @@ PALETTE = {
 }
 """CSS variable of the page -> the colour that stands for it while drawing.
 
-The same colour shows where no page sets the variable, on a ground that nobody knows: all but the
-grid and the ground are seen on white and on black. A style sheet takes its line colours from here.
+Where no page sets the variable that colour shows, so lines and text are seen on white and on black.
+The site's style sheet has the same line colours for the light.
 """
 
 STYLE: "dict[RcKeyType, Any]" = {

@@ -14,6 +14,8 @@ When = Literal["start", "training", "both"]
 Limits = tuple[float, float]
 """Lowest and highest value that are in order."""
 
+Measure = Callable[[Facts], Iterable[measures.Measured]]
+
 NEVER: Limits = (-math.inf, math.inf)
 """Limits that every value keeps."""
 
@@ -36,7 +38,7 @@ class Rule:
 
     name: str
     when: When
-    measure: Callable[[Facts], Iterable[measures.Measured]]
+    measure: Measure
     watch: Limits
     problem: Limits
     words: str
@@ -50,6 +52,11 @@ def _above(limit: float) -> Limits:
 
 def _below(limit: float) -> Limits:
     return limit, math.inf
+
+
+def _surely(rule: Rule, measure: Measure, problem: Limits) -> Rule:
+    """The rule once more, for what another measure is sure of."""
+    return replace(rule, measure=measure, watch=NEVER, problem=problem)
 
 
 _SIGNAL = Rule(
@@ -194,19 +201,9 @@ RULES = (
         source=Source("19:16", "lecture/saturated-tanh.md#dead-neurons"),
     ),
     _SIGNAL,
-    replace(
-        _SIGNAL,
-        measure=partial(measures.activation_factor, total=100),
-        watch=NEVER,
-        problem=(0.6, 1.5),
-    ),
+    _surely(_SIGNAL, partial(measures.activation_factor, total=100), (0.6, 1.5)),
     _GRADIENT,
-    replace(
-        _GRADIENT,
-        measure=partial(measures.gradient_factor, total=100),
-        watch=NEVER,
-        problem=(0.6, 1.7),
-    ),
+    _surely(_GRADIENT, partial(measures.gradient_factor, total=100), (0.6, 1.7)),
     Rule(
         "gradient in total",
         "both",
@@ -292,11 +289,6 @@ RULES = (
         source=Source("1:42:12", "lecture/updates.md#the-learning-rate"),
     ),
     _GUESS,
-    replace(
-        _GUESS,
-        measure=partial(measures.against_guess, after=1000),
-        watch=NEVER,
-        problem=_above(0.985),
-    ),
+    _surely(_GUESS, partial(measures.against_guess, after=1000), _above(0.985)),
 )
 """The table by which `check` and `Monitor` judge."""

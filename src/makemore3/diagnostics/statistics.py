@@ -66,11 +66,16 @@ def activation_stats(
             dead=_count_dead_units(layer, x),
         )
 
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    devices = [x.device] if x.is_cuda else []
-    with torch.no_grad(), torch.random.fork_rng(devices), _watch(model, layers, summarise) as stats:
-        torch.func.functional_call(model, buffers, (x,))
+    with torch.no_grad(), _watch(model, layers, summarise) as stats:
+        _run(model, x, {})
     return list(stats.values())
+
+
+def _run(model: nn.Module, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    """Run with other parameters; running statistics and torch's random numbers stay untouched."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    with torch.random.fork_rng([x.device] if x.is_cuda else []):
+        return torch.func.functional_call(model, parameters | buffers, (x,))
 
 
 @dataclass(frozen=True)
@@ -112,16 +117,12 @@ def gradient_stats(
     Source:
         Lecture [1:31:04](https://youtu.be/P6sfmUTpUmc?t=5464).
     """
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     parameters = {
         name: p.detach().clone().requires_grad_(p.requires_grad)
         for name, p in model.named_parameters()
     }
-    devices = [x.device] if x.is_cuda else []
-    recording = record_gradients(model, layers)
-    with torch.enable_grad(), torch.random.fork_rng(devices), recording as gradients:
-        output = torch.func.functional_call(model, parameters | buffers, (x,))
-        loss(output, y).backward()
+    with torch.enable_grad(), record_gradients(model, layers) as gradients:
+        loss(_run(model, x, parameters), y).backward()
     for name, gradient in gradients.items():
         if gradient.isnan().all():
             raise RuntimeError(

@@ -1,5 +1,6 @@
 """A long run that was already done is read back, and no other run is mistaken for it."""
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -16,9 +17,9 @@ from torch import Tensor, nn
 from training_runs import CONFIG, Run, same
 
 import makemore3
-from makemore3 import training
+from makemore3 import fast, training
 from makemore3.data import Split
-from makemore3.keep import kept, load_checkpoint, runs, save_checkpoint
+from makemore3.keep import kept, kept_many, load_checkpoint, runs, save_checkpoint
 from makemore3.layers import BatchNorm1d, ReLU, Tanh
 from makemore3.models import AS_WRITTEN, BATCH_NORM, Stage
 from makemore3.training import History
@@ -384,7 +385,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from training_runs import Run
-from makemore3 import training
+from makemore3 import fast, training
 from makemore3.data import Vocabulary, build_split
 from makemore3.keep import kept
 
@@ -450,3 +451,13 @@ file.write_text(file.read_text().replace("torch.tanh(x)", "torch.tanh(2 * x)"))
     )
     assert "2 * x" in (package / "layers" / "nonlinearities.py").read_text()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("keep", "function"), [(kept, training.train), (kept_many, fast.train_many)], ids=str
+)
+def test_what_is_kept_is_called_as_before(
+    keep: Callable[..., Any], function: Callable[..., Any], tmp_path: Path
+) -> None:
+    called = inspect.signature(keep(function, tmp_path), follow_wrapped=False)
+    assert called == inspect.signature(function)
