@@ -47,7 +47,7 @@ _TIME = re.compile(r"(?P<time>\d+(?::\d\d)+)(?:, chapter (?P<chapter>\d+))?")
 
 def numbers(page: Page, baked: Baked) -> list[Problem]:
     """Measured numbers that neither an output nor the code of the page, nor a linked source has."""
-    known = _Known.of(page, baked)
+    known = _known(page, baked)
     return [
         Problem(
             line,
@@ -57,7 +57,7 @@ def numbers(page: Page, baked: Baked) -> list[Problem]:
         for sentence in sentences(page)
         if not sentence.has_source
         for line, shown, number in _measured(sentence)
-        if not known.has(number)
+        if not _has(known, number)
     ]
 
 
@@ -70,32 +70,25 @@ class _Number:
     percent: bool = False
 
 
-@dataclass(frozen=True)
-class _Known:
-    """The numbers that a page may speak of: printed and drawn with their sign, typed without."""
+def _known(page: Page, baked: Baked) -> set[Decimal]:
+    """The numbers that a page may speak of: printed and drawn with their sign, typed with any."""
+    values: set[Decimal] = set()
+    for output in baked.outputs.values():
+        for text in (output.text, *map(_svg_text, output.figures)):
+            for _, number in _numbers(text):
+                values |= {number.value, number.value / 100 if number.percent else number.value}
+    for block in page.blocks:
+        for literal in _literals(block.code):
+            values |= {literal, -literal}
+    return values
 
-    values: frozenset[Decimal]
 
-    @classmethod
-    def of(cls, page: Page, baked: Baked) -> "_Known":
-        values: set[Decimal] = set()
-        for output in baked.outputs.values():
-            for text in (output.text, *map(_svg_text, output.figures)):
-                for _, number in _numbers(text):
-                    values.add(number.value)
-                    if number.percent:
-                        values.add(number.value / 100)
-        for block in page.blocks:
-            for literal in _literals(block.code):
-                values |= {literal, -literal}
-        return cls(frozenset(values))
-
-    def has(self, number: _Number) -> bool:
-        values = self.values | {100 * value for value in self.values if number.percent}
-        return any(
-            abs((value if number.signed else abs(value)) - number.value) <= number.unit / 2
-            for value in values
-        )
+def _has(known: set[Decimal], number: _Number) -> bool:
+    values = known | {100 * value for value in known if number.percent}
+    return any(
+        abs((value if number.signed else abs(value)) - number.value) <= number.unit / 2
+        for value in values
+    )
 
 
 def _measured(sentence: Sentence) -> Iterator[tuple[int, str, _Number]]:

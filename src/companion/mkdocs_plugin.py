@@ -76,8 +76,11 @@ class CompanionPlugin(BasePlugin[Options]):
         return "\n".join([title, "", " · ".join(links), rest])
 
     def on_page_content(self, html: str, *, config: MkDocsConfig, **_: object) -> str:
-        """Say what to clone where a command says `git clone REPOSITORY`."""
-        return cloned(html, config.extra.get("repository", ""))
+        """Say what to clone where a command says `git clone REPOSITORY`; without that it goes."""
+        address = config.extra.get("repository", "")
+        return _CLONE.sub(
+            lambda line: line[0].replace("REPOSITORY", address) if address else "", html
+        )
 
     def on_page_context(
         self, context: TemplateContext, *, page: SitePage, config: MkDocsConfig, **_: object
@@ -142,10 +145,3 @@ class CompanionPlugin(BasePlugin[Options]):
             return urljoin(config.site_url, file.url) + sharp + anchor
 
         return link
-
-
-def cloned(content: str, repository: str) -> str:
-    """Fill the address in where a command says `git clone REPOSITORY`; without one it goes."""
-    return _CLONE.sub(
-        lambda line: line[0].replace("REPOSITORY", repository) if repository else "", content
-    )

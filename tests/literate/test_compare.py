@@ -20,6 +20,7 @@ SAME_TEXT = {
     "around zero in a column": ("[-0.0001, 1.0]\n", "[ 0.0000, 1.0]\n"),
     "minus sign": ("x −0.12\n", "x −0.13\n"),
     "exponent": ("1.23e-05\n", "1.24e-05\n"),
+    "exponent without a point": ("3e-05\n", "4e-05\n"),
     "over a power of ten": ("1.0000e-05\n", "9.9999e-06\n"),
     "percent": ("31.2%\n", "31.3%\n"),
     "several": ("1.00 and 2.00\n", "1.01 and 1.99\n"),
@@ -78,9 +79,15 @@ def svg(inside: str) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 388.8 216">{inside}</svg>'
 
 
-def png(colour: tuple[int, int, int], *, comment: str = "", mode: str = "RGB") -> str:
+def png(
+    colour: tuple[int, int, int],
+    *,
+    comment: str = "",
+    mode: str = "RGB",
+    size: tuple[int, int] = (2, 1),
+) -> str:
     """A data URL of a two-pixel image; the comment changes the file and no pixel."""
-    image = Image.new("RGB", (2, 1), colour).convert(mode)
+    image = Image.new("RGB", size, colour).convert(mode)
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", comment)
     buffer = io.BytesIO()
@@ -113,6 +120,11 @@ OTHER_SVG = {
     "pixels": (
         f'<image href="{png((0, 0, 0))}"/>',
         f'<image href="{png((0, 0, 1))}"/>',
+        "href=data:image/png",
+    ),
+    "the shape of an image": (
+        f'<image href="{png((0, 0, 0))}"/>',
+        f'<image href="{png((0, 0, 0), size=(1, 2))}"/>',
         "href=data:image/png",
     ),
     "deep inside": ("<g><g/><g><path/></g></g>", "<g><g/><g><use/></g></g>", "svg/g[0]/g[1]/path"),

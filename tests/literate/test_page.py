@@ -113,6 +113,10 @@ def test_key_knows_where_one_block_ends_and_the_next_begins():
     assert together.blocks[-1].key != apart.blocks[-1].key
 
 
+def test_key_knows_where_a_line_ends():
+    assert parse(python("a\nb")).blocks[0].key != parse(python("ab")).blocks[0].key
+
+
 def test_key_ignores_prose_figure_texts_indentation_and_trailing_spaces():
     plain = parse(python("a = 1"))
     dressed = parse(
@@ -248,6 +252,12 @@ def test_fences_that_would_be_skipped_or_misread_are_refused(text, line, message
             "must stand before a python block",
             id="before-text",
         ),
+        pytest.param(
+            python("a") + f"\n{CONT}\n\n{CONT}\n\n```text\nb\n```\n",
+            8,
+            "must stand before a python block",
+            id="two-before-text",
+        ),
     ],
 )
 def test_broken_chains_are_refused(text, line, message):
@@ -283,6 +293,7 @@ def test_markers_that_skip_or_hide_are_refused(marker):
         "Text.\n\n<!--\n" + python("x") + "\n-->\n",
         "Text.\n\n<!-- off:\n" + python("x") + "-->\n",
         "Text <!-- a --> b <!-- c\n\n" + python("x") + "\n-->\n",
+        "Text <!-- a\n\n<!-- b\n" + python("x") + "\n-->\n",
     ],
 )
 def test_block_in_an_html_comment_is_refused(text):

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
+from literate import record
 from literate.page import CONT, parse_page
 from literate.record import BlockStopped, Recorded, Recorder, active
 
@@ -436,6 +437,12 @@ def test_block_that_prints_too_much_is_stopped_while_it_prints():
         "of output, found more: print a summary"
     )
     assert len(message) < 3000
+
+
+def test_output_of_earlier_blocks_does_not_count(monkeypatch):
+    monkeypatch.setattr(record, "_TICK", 0.02)
+    recorded = run(*["print('x' * 90)"] * 9, "import time\ntime.sleep(0.1)", output_limit=100)
+    assert len(recorded) == 10
 
 
 def test_ten_megabytes_in_one_piece_are_refused_by_default():

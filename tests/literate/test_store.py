@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from literate.page import Page, parse_page
-from literate.store import MANIFEST, Baked, Output, Store, StoreError, page_name
+from literate.store import MANIFEST, Baked, Output, Store, StoreError, page_name, write_whole
 
 NAME = "lecture/page"
 OLD = Baked({1: Output("k1", "old\n", ("<svg>old</svg>\n",))}, {"names": "n"}, {"torch": "2"})
@@ -358,3 +358,10 @@ def test_killed_write_leaves_the_old_outputs(tmp_path, after):
     store.write("page", NEW)
     assert store.read("page") == NEW
     assert store.orphans(["page"]) == []
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path):
+    (tmp_path / "place").mkdir()
+    with pytest.raises(OSError, match="place"):
+        write_whole(tmp_path / "place", b"text")
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]

@@ -54,6 +54,7 @@ def test_nothing_of_machine_time_or_font_is_left(svg):
     assert "matplotlib" not in svg.lower()
     assert root.get("viewBox") == "0 0 388.8 216"
     assert not {"width", "height"} & root.attrib.keys()
+    assert root.get("stroke-linejoin") == "round"  # which the dropped style had said
 
 
 def test_text_stays_text(svg):
@@ -78,7 +79,7 @@ def test_ids_are_prefixed_unique_and_all_referred_to(svg):
     ids = re.findall(r'\bid="([^"]*)"', svg)
     assert ids
     assert len(set(ids)) == len(ids)
-    assert all(identifier.startswith("b3f2-") for identifier in ids)
+    assert set(ids) == {f"b3f2-{number}" for number in range(1, len(ids) + 1)}
     references = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     assert references == set(ids)
 
@@ -128,3 +129,17 @@ def pixels(svg: str) -> Image.Image:
 def test_rounding_drops_empty_decimals_and_negative_zeros(value, rounded):
     raw = f'<svg xmlns="{SVG}"><rect x="{value}" style="fill: #fff"/></svg>'
     assert f'x="{rounded}"' in clean(raw, "p-")
+
+
+@pytest.mark.parametrize(
+    ("transform", "kept"),
+    [
+        ("translate(1.26 2)", "translate(1.3 2)"),
+        ("matrix(0.123 0 0 0.456 1 2)", "matrix(0.123 0 0 0.456 1 2)"),
+        ("translate(1.26 2) scale(0.123)", "translate(1.26 2) scale(0.123)"),
+        ("rotate(-90 1.26 2)", "rotate(-90 1.3 2)"),
+    ],
+)
+def test_what_scales_is_not_rounded(transform, kept):
+    raw = f'<svg xmlns="{SVG}"><rect transform="{transform}" style="fill: #fff"/></svg>'
+    assert f'transform="{kept}"' in clean(raw, "p-")
