@@ -95,7 +95,6 @@ class LiterateExtension(Extension):
     def reset(self) -> None:
         """Forget the page before."""
         self._shown.clear()
-        self.path = None
 
     def place(self, md: Markdown, lines: list[str]) -> list[str]:
         """The page's lines, with the outputs below their blocks and each figure's own address."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.chapters import Chapter, ChaptersError, label, read_chapters
+from companion.chapters import Chapter, ChaptersError, chapter_map, label, read_chapters
 
 TABLE = """
 video = "VIDEO"
@@ -36,6 +36,13 @@ def test_each_chapter_ends_where_the_next_begins(tmp_path):
         Chapter(1, "One", 0, 70, "one.md#start"),
         Chapter(2, "Two", 70, 100, ""),
     )
+
+
+def test_the_time_to_read_a_page_stands_once_in_the_map(tmp_path):
+    write(tmp_path, TABLE + 'page = "one.md#two"\n')
+    (tmp_path / "one.md").write_text("word " * 500)
+    minutes = [row.split("|")[-2].strip() for row in chapter_map(tmp_path)[2:]]
+    assert minutes == ["2 min", ""]
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,17 @@ def test_one_renderer_can_convert_page_after_page(site):
         assert html.count("<figure") == 1
 
 
+def test_a_figure_of_the_page_before_is_none_of_the_next(site):
+    literate = {"docs": str(site.docs)}
+    markdown = Markdown(
+        extensions=[*EXTENSIONS, "literate"], extension_configs={**CONFIGS, "literate": literate}
+    )
+    site.page(BODY)
+    site.bake()
+    assert "<figure" in markdown.convert(BODY)
+    assert "<figure" not in markdown.reset().convert("![Alt](baked-1-1)\n")
+
+
 # Figures
 
 

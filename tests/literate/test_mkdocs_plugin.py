@@ -5,6 +5,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,9 @@ def test_nothing_in_a_cell_breaks_the_page(project, cells):
     project.write(*[NotebookNode(cell) for cell in cells])
     html = project.build()
     text = html.replace("<span></span>", "")
+    plain = unescape(re.sub("<[^>]*>", "", html))
     for cell in cells:
+        assert cell.cell_type != "code" or cell.source in plain
         for output in cell.get("outputs", []):
             assert f"<code>{output.text}</code>" in text
     outputs = html.count('<div class="lit-output"')

@@ -313,6 +313,12 @@ def test_failure_in_a_library_names_the_frame_below():
     assert "record.py" not in message
 
 
+def test_frames_of_a_library_on_the_way_to_the_page_are_not_below_it():
+    _, message = failure("import json\njson.dumps(object(), default=lambda x: 1 / 0)")
+    assert message.startswith("docs/page.md:5: ZeroDivisionError")
+    assert "raised below it" not in message
+
+
 def test_failure_in_a_function_of_an_earlier_block_shows_it_and_who_called():
     _, message = failure("def f(x):\n    return 1 / x", "y = 0", "f(y)")
     assert message.startswith("docs/page.md:5: ZeroDivisionError: division by zero\n\nblock 1:\n")
