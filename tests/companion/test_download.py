@@ -100,6 +100,7 @@ def test_what_an_example_shows_stays_as_it_is():
         ("[a](gone.md), ![b](gone.png)", "a, b"),
         ("[a][b]\n\n[b]: c.md", "[a][b]\n\n[b]: https://e.org/notes/c/"),
         ('<a href="b.md">a</a>', '<a href="https://e.org/notes/b/">a</a>'),
+        ('<a href="gone.md">a</a>', '<a href="#">a</a>'),
         ("[a](https://o.org/b.md) <mailto:a@b.org>", "[a](https://o.org/b.md) <mailto:a@b.org>"),
         ("![a](attachment:x.png)", "![a](attachment:x.png)"),
         ("[^1]: A note, not a link.", "[^1]: A note, not a link."),

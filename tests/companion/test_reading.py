@@ -85,6 +85,11 @@ def test_first_place_of_each_word_is_linked_to_the_glossary(docs):
     ]
 
 
+def test_the_longest_of_a_words_names_is_linked(docs):
+    (docs / "glossary.md").write_text("## net, net of nets { #net }\n\nLayers.\n")
+    assert linked(docs, "A net of nets.") == [("net of nets", "../glossary.md#net")]
+
+
 def test_words_inside_other_words_links_and_code_are_none(docs):
     assert linked(docs, "Again, `gain`, [gain](x.md), gain-like, bargain.") == []
 

@@ -63,7 +63,7 @@ def test_formulas_are_spelt_in_a_line(latex: str, text: str) -> None:
 @pytest.mark.parametrize("power", ["10^-3", "10^{-3}", "1e-3", "10^−3", "10⁻³"])
 def test_powers_of_ten_are_written_in_one_way(power: str) -> None:
     assert powers(f"about {power} of it") == "about 10⁻³ of it"
-    assert powers("1e5, 10^12, 21e-3, 1element") == "10⁵, 10¹², 21e-3, 1element"
+    assert powers("1e5, 1e+5, 10^12, 21e-3, 1element") == "10⁵, 10⁵, 10¹², 21e-3, 1element"
 
 
 def test_a_document_says_the_signs_of_its_formulas_and_hides_its_fields() -> None:

@@ -22,3 +22,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_more_than_nine_shared_letters_count_as_nine() -> None:
     assert front_coded("abcdefghijk\nabcdefghijkl\n") == "0abcdefghijk\n9jkl\n"
+
+
+def test_a_word_twice_shares_its_own_letters() -> None:
+    assert front_coded("ann\nann\n") == "0ann\n3\n"

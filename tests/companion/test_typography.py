@@ -79,6 +79,14 @@ def test_maths_becomes_mathml(site):
     assert "amp;lt" not in html
 
 
+def test_a_long_formula_is_named_by_its_beginning(site):
+    terms = " + ".join(f"x_{{{number}}}" for number in range(20))
+    site.page(f"$$\n{terms}\n$$\n\n$$\nx\n$$\n")
+    long, short = (e.get("aria-label") for e in tree(site.render()).iter("div"))
+    assert long == f"Formula: {terms[:69]}…"
+    assert short == "Formula: x"
+
+
 def test_what_closes_a_sentence_stays_with_the_formula_before_it(site):
     site.page("Divide by $n$; the other ($m$) by $n - 1$. Then $k$ is left.\n")
     root = tree(site.render())
