@@ -191,6 +191,8 @@ def test_a_run_on_another_processor_or_torch_is_done(
         (torch.backends.cpu, "get_cpu_capability", lambda: "ANOTHER"),
         (torch, "__version__", "0.4"),
         (torch, "get_float32_matmul_precision", lambda: "medium"),
+        (torch, "are_deterministic_algorithms_enabled", lambda: True),
+        (torch, "is_autocast_enabled", lambda *_: True),
     ):
         with monkeypatch.context() as patch:
             watched.train(Run(small_split))
