@@ -23,6 +23,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 from makemore3.data import Split, Vocabulary, build_split
 from makemore3.fast import Method, train_many
 from makemore3.fast.nets import take_apart
+from makemore3.fast.strict import refuse_shared_memory
 from makemore3.layers import (
     BatchNorm1d,
     Embedding,
@@ -542,3 +543,10 @@ def test_new_threads_have_as_many_torch_threads_as_before(fails: bool, method: M
         assert threads_of_a_new_thread() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_one_byte_in_common_is_enough() -> None:
+    memory = torch.zeros(9, dtype=torch.uint8)
+    refuse_shared_memory({"a": memory[5:], "b": memory[:5]})
+    with pytest.raises(ValueError, match="b and a share memory"):
+        refuse_shared_memory({"a": memory[4:], "b": memory[:5]})
