@@ -150,7 +150,7 @@ TEXTS = {
     ],
     "backticks in code": [
         new_markdown_cell("# T"),
-        new_code_cell("text = '''\n```python\n````\n'''", outputs=[printed("```\n1\n```\n")]),
+        new_code_cell("text = '''\n```python\n```\n````\n'''", outputs=[printed("```\n1\n```\n")]),
     ],
     "another fence": [new_markdown_cell("# T\n\n```bash\nls\n```\n\n~~~text\nx\n~~~")],
     "lines of ours in an example": [
