@@ -82,9 +82,8 @@ def trained(wasm: Wasm, model: nn.Module, x: Tensor, y: Tensor) -> list[float]:
     steps, batch_size, block_size = x.shape
     losses = wasm.put(torch.zeros(steps))
     sizes = (*net.embedding.shape, block_size, batch_size, steps)
-    rates = wasm.put(torch.full((steps,), TrainConfig().lr, dtype=torch.float64))
-    start = (blocks, len(net.layers), embedding, *sizes, wasm.put(x), wasm.put(y), rates)
-    assert wasm.call("run", *start, losses) == steps
+    start = (blocks, len(net.layers), embedding, *sizes, wasm.put(x), wasm.put(y))
+    assert wasm.call("run", *start, TrainConfig().lr, losses) == steps
     return wasm.floats(losses, steps)
 
 

@@ -149,6 +149,10 @@ def test_the_keyboard_trains_stops_and_sets(tab: Page, site: Site):
     expect(status(tab)).to_contain_text(after)
     tab.get_by_role("checkbox", name="Batch norm").press("Space")
     expect(status(tab)).to_have_text("12,297 parameters. No step taken yet.")
+    stage = tab.get_by_label("Stage")
+    stage.press("ArrowDown")
+    expect(stage).to_have_value("kaiming")
+    expect(stage).to_be_focused()
 
 
 def test_slow_motion_is_slow(tab: Page, site: Site):

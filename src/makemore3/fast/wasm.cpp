@@ -56,11 +56,11 @@ struct Rule {
 
 extern "C" int run(const LayerView *blocks, int n_blocks, real *embedding, int vocab_size, int n_embd,
                    int block_size, int batch_size, int steps, const int64_t *x, const int64_t *y,
-                   const double *lr, real *losses) {
+                   double lr, real *losses) {
     char *const net_ends = top;
     const int64_t updates = train_by(blocks, n_blocks, embedding, vocab_size, n_embd, block_size,
                                      batch_size, steps, x, y, losses, nullptr,
-                                     [&](int64_t step) { return Rule{1, real(lr[step])}; });
+                                     [&](int64_t) { return Rule{1, real(lr)}; });
     top = net_ends;
     return updates;
 }

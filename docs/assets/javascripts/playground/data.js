@@ -57,18 +57,18 @@ function examples(words) {
  * @param {Names["train"]} split
  */
 export function distinct({ x, y, size }) {
-  /** @type {Map<number, {context: Uint8Array, follow: Uint32Array}>} */
-  const found = new Map()
+  const vocab = CHARACTERS.length
+  /** @type {Uint32Array[]} */
+  const follows = [] // at the number whose digits the context is
   for (let i = 0; i < size; i++) {
-    const context = x.subarray(CONTEXT * i, CONTEXT * (i + 1))
-    const key = context.reduce((sum, character) => CHARACTERS.length * sum + character, 0)
-    const place = found.get(key) ?? { context, follow: new Uint32Array(CHARACTERS.length) }
-    found.set(key, place)
-    place.follow[y[i]]++
+    const key = (vocab * x[CONTEXT * i] + x[CONTEXT * i + 1]) * vocab + x[CONTEXT * i + 2]
+    follows[key] ??= new Uint32Array(vocab)
+    follows[key][y[i]]++
   }
-  const all = [...found.values()]
-  const contexts = Uint8Array.from(all.flatMap(({ context }) => [...context]))
-  return { contexts, follows: all.map(({ follow }) => follow), size }
+  const keys = Object.keys(follows).map(Number)
+  const digits = [vocab * vocab, vocab, 1]
+  const contexts = keys.flatMap((key) => digits.map((digit) => Math.trunc(key / digit) % vocab))
+  return { contexts: Uint8Array.from(contexts), follows: keys.map((key) => follows[key]), size }
 }
 
 /** @param {BufferSource} bytes */

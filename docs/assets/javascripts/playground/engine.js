@@ -40,7 +40,6 @@ export class Engine {
     this.#at = {
       x: reserve(8 * rows * CONTEXT),
       y: reserve(8 * rows),
-      lr: reserve(8 * STEPS),
       losses: reserve(4 * STEPS),
       seen: reserve(4 * ((3 * ROWS + 2) * units + weights + net.embedding.length)),
     }
@@ -69,24 +68,22 @@ export class Engine {
   }
 
   /**
-   * Take one step of gradient descent for each learning rate.
-   * @param {Uint8Array} x contexts, for all steps @param {Uint8Array} y targets @param {number[]} lr
-   * @returns {Float32Array} losses before each update; fewer than steps if one was not finite,
-   *     which is then the last
+   * Take a step of gradient descent for each minibatch.
+   * @param {Uint8Array} x contexts, for all steps @param {Uint8Array} y targets @param {number} lr
+   * @returns losses before each update; fewer than steps if the last one is not finite
    */
   train(x, y, lr) {
     const to = this.#at
-    const { buffer } = this.#wasm.memory
+    const steps = y.length / this.#batch
     this.#integers(to.x, x)
     this.#integers(to.y, y)
-    new Float64Array(buffer, to.lr, STEPS).set(lr)
     const updates = this.#wasm.run(
       ...[this.#blocks, this.#net.layers.length, this.#places[0].at, ...SHAPE],
-      ...[this.#batch, lr.length, to.x, to.y, to.lr, to.losses],
+      ...[this.#batch, steps, to.x, to.y, lr, to.losses],
     )
     this.#view()
-    return new Float32Array(this.#wasm.memory.buffer, to.losses, STEPS)
-      .slice(0, Math.min(updates + 1, lr.length))
+    const { buffer } = this.#wasm.memory
+    return new Float32Array(buffer, to.losses, Math.min(updates + 1, steps)).slice()
   }
 
   /**

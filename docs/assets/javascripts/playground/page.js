@@ -104,8 +104,10 @@ export async function open(host, query) {
     const input = /** @type {HTMLInputElement} */ (target)
     const { name, value, checked } = input
     const values = CONTROLS.find(([key]) => key === name)?.[3]
-    if (name === "stage") set(preset(lecture, value))
-    else if (name === "seed") input.validity.valid && value && change(name, Number(value))
+    if (name === "stage") {
+      set(preset(lecture, value))
+      find("[name=stage]").focus() // in the new form
+    } else if (name === "seed") input.validity.valid && value && change(name, Number(value))
     else if (values) {
       const chosen = values[Number(value)]
       tellSlider(input, shown(name, chosen))

@@ -50,17 +50,12 @@ export class Run {
     return drawn
   }
 
-  /** From the decay on the rate is a tenth, as in the lecture's notebook. @param {number} step */
-  #rateAt(step) {
-    const { deep, lr } = this.settings
-    return step < (deep ? 150_000 : 100_000) ? lr : lr / 10
-  }
-
-  /** @param {number} steps */
+  /** Steps with one learning rate: late ones have a tenth, as in the notebook. @param {number} steps */
   #train(steps) {
+    const { deep, lr } = this.settings
     const { x, y } = this.#draw(steps)
-    const rates = Array.from({ length: steps }, (_, i) => this.#rateAt(this.steps + i))
-    const losses = this.#engine.train(x, y, rates)
+    const late = this.steps >= (deep ? 150_000 : 100_000)
+    const losses = this.#engine.train(x, y, late ? lr / 10 : lr)
     this.diverged = !Number.isFinite(losses.at(-1))
     this.steps += this.diverged ? losses.length - 1 : steps
     return losses
