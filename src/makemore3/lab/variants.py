@@ -96,19 +96,30 @@ def _normed(
     depth: int,
     config: TrainConfig = _SHORTER,
     *,
-    gain: float = 5 / 3,
+    scale: float | None = None,
     suffix: str = "",
 ) -> Variant:
     """Return a net whose hidden layers are normalised, and whose logits never are.
 
     A batch norm's momentum is low enough for its running statistics to cost nothing.
+
+    Args:
+        norm: What they are normalised by.
+        residual: Whether they are residual branches, but for the first.
+        depth: Number of hidden layers.
+        config: How the net is trained.
+        scale: The first `gamma` or, without a norm, the gain. None: 1, and without a norm 5/3.
+        suffix: What else the name says.
     """
-    arguments: dict[str, object] = {"n_linear": depth + 1, "gain": gain, "residual": residual}
+    arguments: dict[str, object] = {"n_linear": depth + 1, "gain": 5 / 3, "residual": residual}
     if norm is not None:
         arguments |= {"norm": norm, "norm_output": False}
     if norm == "batch":
         arguments |= {"norm_options": {"momentum": 0.01}}
     name = f"{norm or 'none'}{'-residual' if residual else ''}-depth{depth}-lr{config.lr:g}"
+    if scale is not None:
+        arguments |= {"gain" if norm is None else "gamma": scale}
+        name += f"-scale{scale:.3g}"
     return Variant(name + suffix, NetSpec("deep_mlp", arguments), config)
 
 
@@ -157,12 +168,18 @@ SWEEPS = {
         for norm, residual in product(NORMS[:3], (False, True))
         for lr in _norm_rates(norm, 50)
     ),
+    "norm-gain": tuple(
+        _normed(norm, residual, depth, replace(_SHORTER, lr=lr), scale=scale)
+        for depth, rates in ((1, (0.3,)), (5, (0.1, 0.3)), (20, (0.03, 0.1)))
+        for norm, residual in product(NORMS, (False, True) if depth > 1 else (False,))
+        for scale in ((1.0, 3.0) if norm is None else (5 / 3, 3.0))[: 2 if depth < 20 else 1]
+        for lr in rates
+    ),
     "norm-setting": tuple(
-        _normed(norm, residual, 5, replace(_SHORTER, **changes), gain=gain, suffix=f"-{suffix}")
-        for suffix, gain, changes in (
-            *(("batch8", 5 / 3, {"batch_size": 8, "lr": lr}) for lr in (0.03, 0.1, 0.3)),
-            *(("adam", 5 / 3, {"optimizer": "adam", "lr": lr}) for lr in (0.001, 0.003, 0.01)),
-            *((f"gain{gain:g}", gain, {"lr": 0.1}) for gain in (0.5, 3.0)),
+        _normed(norm, residual, 5, replace(_SHORTER, **changes), suffix=suffix)
+        for suffix, changes in (
+            *(("-batch8", {"batch_size": 8, "lr": lr}) for lr in (0.03, 0.1, 0.3)),
+            *(("-adam", {"optimizer": "adam", "lr": lr}) for lr in (0.001, 0.003, 0.01)),
         )
         for norm, residual in product(NORMS, (False, True))
     ),
