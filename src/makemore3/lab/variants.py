@@ -164,15 +164,15 @@ SWEEPS = {
         for lr in _norm_rates(norm, depth)
     ),
     "norm-deep": tuple(
-        _normed(norm, residual, 50, TrainConfig(max_steps=2_000, lr_decay_step=1_000, lr=lr))
+        _normed(norm, residual, 50, TrainConfig(max_steps=1_000, lr_decay_step=500, lr=lr))
         for norm, residual in product(NORMS[:3], (False, True))
         for lr in _norm_rates(norm, 50)
     ),
     "norm-gain": tuple(
         _normed(norm, residual, depth, replace(_SHORTER, lr=lr), scale=scale)
-        for depth, rates in ((1, (0.3,)), (5, (0.1, 0.3)), (20, (0.03, 0.1)))
+        for depth, rates in ((1, (0.3,)), (5, (0.1, 0.3)))
         for norm, residual in product(NORMS, (False, True) if depth > 1 else (False,))
-        for scale in ((1.0, 3.0) if norm is None else (5 / 3, 3.0))[: 2 if depth < 20 else 1]
+        for scale in ((1.0, 3.0) if norm is None else (5 / 3, 3.0))
         for lr in rates
     ),
     "norm-setting": tuple(
@@ -184,8 +184,8 @@ SWEEPS = {
         for norm, residual in product(NORMS, (False, True))
     ),
     "norm-long": tuple(
-        _normed(norm, residual, 5, TrainConfig(max_steps=50_000, lr_decay_step=25_000, lr=lr))
-        for lr, norm, residual in product((0.1, 0.3), NORMS, (False, True))
+        _normed(norm, residual, 5, TrainConfig(max_steps=50_000, lr_decay_step=25_000))
+        for norm, residual in product(NORMS, (False, True))
     ),
 }
 """What `python -m makemore3 sweep` can run."""
