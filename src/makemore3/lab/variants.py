@@ -87,7 +87,8 @@ def _grouped(batch_size: int, group: int | None) -> Variant:
         norm = "ghost" if group < batch_size else "batch"
         arguments |= {"norm": norm, "norm_options": options}
     name = f"batch{batch_size}" + ("-plain" if group is None else f"-groups-of-{group}")
-    return Variant(name, NetSpec("deep_mlp", arguments), replace(_SHORTER, batch_size=batch_size))
+    config = TrainConfig(max_steps=2_500, lr_decay_step=1_250, batch_size=batch_size)
+    return Variant(name, NetSpec("deep_mlp", arguments), config)
 
 
 def _normed(
@@ -184,7 +185,9 @@ SWEEPS = {
         for norm, residual in product(NORMS, (False, True))
     ),
     "norm-long": tuple(
-        _normed(norm, residual, 5, TrainConfig(max_steps=50_000, lr_decay_step=25_000))
+        _normed(
+            norm, residual, 5, TrainConfig(max_steps=25_000, lr_decay_step=12_500), suffix="-long"
+        )
         for norm, residual in product(NORMS, (False, True))
     ),
 }
