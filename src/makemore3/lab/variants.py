@@ -145,6 +145,11 @@ SWEEPS = {
     "deep-rate": tuple(
         _deep(5, norm, config=TrainConfig(lr=lr)) for norm, lr in product((False, True), RATES[:4])
     ),
+    "rate-edge": (
+        _deep(1, True, config=replace(_SHORT, lr=10.0)),
+        _deep(20, False, config=replace(_SHORT, lr=0.01)),
+        _deep(5, False, config=TrainConfig(lr=0.01)),
+    ),
     "gain": tuple(
         _deep(depth, norm, config=_SHORT, gain=gain)
         for norm, depth, gain in product((False, True), (5, 20), GAINS)
