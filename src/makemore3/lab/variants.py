@@ -56,8 +56,11 @@ GHOST_SIZES = (8, 32, 128)
 NORMS: tuple[NormName | None, ...] = (None, "batch", "layer", "rms", "group")
 """What the hidden layers are normalised by in the sweeps of norms."""
 
-NORM_RATES = {1: (0.1, 0.3, 1.0), 5: (0.1, 0.3, 1.0), 20: (0.03, 0.1, 0.3), 50: (0.03, 0.1)}
+NORM_RATES = {1: (0.1, 0.3, 1.0), 5: (0.1, 0.3, 1.0), 20: (0.03, 0.1), 50: (0.03, 0.1)}
 """Learning rates that they try, by the number of hidden layers."""
+
+PLAIN_RATES = NORM_RATES | {20: (0.01, 0.03, 0.1, 0.3), 50: (0.01, 0.03, 0.1)}
+"""The same for the nets without a norm, whose best rate moves further."""
 
 _SHORT = TrainConfig(max_steps=20_000, lr_decay_step=10_000)
 _SHORTER = TrainConfig(max_steps=5_000, lr_decay_step=2_500)
@@ -124,11 +127,6 @@ def _normed(
     return Variant(name + suffix, NetSpec("deep_mlp", arguments), config)
 
 
-def _norm_rates(norm: NormName | None, depth: int) -> tuple[float, ...]:
-    """Return the rates that a net is tried at: without a norm, deep nets want a lower one."""
-    return (0.01,) * (norm is None and depth >= 20) + NORM_RATES[depth]
-
-
 SWEEPS = {
     "loss-log": LOSS_LOG,
     "learning-rate": tuple(
@@ -144,11 +142,6 @@ SWEEPS = {
     ),
     "deep-rate": tuple(
         _deep(5, norm, config=TrainConfig(lr=lr)) for norm, lr in product((False, True), RATES[:4])
-    ),
-    "rate-edge": (
-        _deep(1, True, config=replace(_SHORT, lr=10.0)),
-        _deep(20, False, config=replace(_SHORT, lr=0.01)),
-        _deep(5, False, config=TrainConfig(lr=0.01)),
     ),
     "gain": tuple(
         _deep(depth, norm, config=_SHORT, gain=gain)
@@ -167,12 +160,12 @@ SWEEPS = {
         _normed(norm, residual, depth, replace(_SHORTER, lr=lr))
         for depth in (1, 5, 20)
         for norm, residual in product(NORMS, (False, True) if depth > 1 else (False,))
-        for lr in _norm_rates(norm, depth)
+        for lr in (PLAIN_RATES if norm is None else NORM_RATES)[depth]
     ),
     "norm-deep": tuple(
         _normed(norm, residual, 50, TrainConfig(max_steps=1_000, lr_decay_step=500, lr=lr))
         for norm, residual in product(NORMS[:3], (False, True))
-        for lr in _norm_rates(norm, 50)
+        for lr in (PLAIN_RATES if norm is None else NORM_RATES)[50]
     ),
     "norm-gain": tuple(
         _normed(norm, residual, depth, replace(_SHORTER, lr=lr), scale=scale)
