@@ -362,6 +362,18 @@ def test_norms_and_branches_are_found_by_name(arguments: dict[str, Any], names: 
     assert " ".join(found).startswith("embedding flatten " + names)
 
 
+@pytest.mark.parametrize("residual", [False, True])
+def test_gamma_scales_every_norm_and_nothing_else(residual: bool) -> None:
+    one, two = (
+        deep_mlp(norm="batch", gamma=gamma, residual=residual, generator=seeded()).state_dict()
+        for gamma in (1.0, 2.5)
+    )
+    assert sum(name.endswith("gamma") for name in one) == 6
+    for name in one:
+        torch.testing.assert_close(two[name], one[name] * (2.5 if "gamma" in name else 1.0))
+    assert (one["norm6.gamma"] == 0.1).all(), "the net starts unsure of its guess"
+
+
 @pytest.mark.parametrize("norm", ["layer", "rms", "group"])
 def test_only_a_batch_norm_makes_a_bias_useless(norm: Any) -> None:
     model = deep_mlp(norm=norm, generator=seeded())
@@ -400,7 +412,10 @@ def test_sizes_of_the_deep_net_follow_the_arguments() -> None:
         ({"norm": "instance"}, "knows the norms batch, ghost, layer, rms, group, got 'instance'"),
         ({"norm": "rms", "norm_position": None}, "norm_position 'before' or 'after', got None"),
         ({"norm_options": {"eps": 1.0}}, "has no norm for norm_options={'eps': 1.0}"),
-        ({"norm_output": True}, "has no norm for .* norm_output=True: give norm"),
+        ({"norm_output": True}, "has no norm for .* norm_output=True and gamma=1.0: give norm"),
+        ({"gamma": 2.0}, "has no norm for .* gamma=2.0: give norm"),
+        ({"norm": "rms", "gamma": -1.0}, "needs a finite gamma of at least 0, got -1.0"),
+        ({"norm": "rms", "gamma": math.inf}, "needs a finite gamma of at least 0, got inf"),
         ({"norm": "group", "norm_options": {"num_groups": 7}}, "of num_groups, got 100 and 7"),
         ({"norm": "group", "norm_output": True}, "of num_groups, got 27 and 10"),
         ({"gain": -1.0}, "needs a finite gain of at least 0, got -1.0"),

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from makemore3.models import NetSpec
+from makemore3.models import NetSpec, NormName
 from makemore3.training import TrainConfig
 
 
@@ -50,7 +50,20 @@ GAINS = (0.3, 0.6, 1.0, 5 / 3, 3.0, 6.0)
 BATCH_SIZES = (8, 32, 128, 512)
 """Numbers of examples a step that they try."""
 
+GHOST_SIZES = (8, 32, 128)
+"""Rows in the groups by which they normalise batches of 512."""
+
+NORMS: tuple[NormName | None, ...] = (None, "batch", "layer", "rms", "group")
+"""What the hidden layers are normalised by in the sweeps of norms."""
+
+NORM_RATES = {1: (0.1, 0.3, 1.0), 5: (0.1, 0.3, 1.0), 20: (0.03, 0.1), 50: (0.03, 0.1)}
+"""Learning rates that they try, by the number of hidden layers."""
+
+PLAIN_RATES = NORM_RATES | {20: (0.01, 0.03, 0.1, 0.3), 50: (0.01, 0.03, 0.1)}
+"""The same for the nets without a norm, whose best rate moves further."""
+
 _SHORT = TrainConfig(max_steps=20_000, lr_decay_step=10_000)
+_SHORTER = TrainConfig(max_steps=5_000, lr_decay_step=2_500)
 
 
 def _deep(
@@ -62,6 +75,56 @@ def _deep(
         NetSpec("deep_mlp", {"n_linear": depth + 1, "gain": gain, "batch_norm": norm}),
         config,
     )
+
+
+def _grouped(batch_size: int, group: int | None) -> Variant:
+    """Return a net of five hidden layers, normalised in groups of so many rows; None: not at all.
+
+    The running statistics are those of the last 6,400 rows, whatever the size of a group.
+    """
+    arguments: dict[str, object] = {"n_linear": 6}
+    if group is not None:
+        options: dict[str, object] = {"momentum": group / 6400}
+        if group < batch_size:
+            options["ghost_size"] = group
+        norm = "ghost" if group < batch_size else "batch"
+        arguments |= {"norm": norm, "norm_options": options}
+    name = f"batch{batch_size}" + ("-plain" if group is None else f"-groups-of-{group}")
+    config = TrainConfig(max_steps=2_500, lr_decay_step=1_250, batch_size=batch_size)
+    return Variant(name, NetSpec("deep_mlp", arguments), config)
+
+
+def _normed(
+    norm: NormName | None,
+    residual: bool,
+    depth: int,
+    config: TrainConfig = _SHORTER,
+    *,
+    scale: float | None = None,
+    suffix: str = "",
+) -> Variant:
+    """Return a net whose hidden layers are normalised, and whose logits never are.
+
+    A batch norm's momentum is low enough for its running statistics to cost nothing.
+
+    Args:
+        norm: What they are normalised by.
+        residual: Whether they are residual branches, but for the first.
+        depth: Number of hidden layers.
+        config: How the net is trained.
+        scale: The first `gamma` or, without a norm, the gain. None: 1, and without a norm 5/3.
+        suffix: What else the name says.
+    """
+    arguments: dict[str, object] = {"n_linear": depth + 1, "gain": 5 / 3, "residual": residual}
+    if norm is not None:
+        arguments |= {"norm": norm, "norm_output": False}
+    if norm == "batch":
+        arguments |= {"norm_options": {"momentum": 0.01}}
+    name = f"{norm or 'none'}{'-residual' if residual else ''}-depth{depth}-lr{config.lr:g}"
+    if scale is not None:
+        arguments |= {"gain" if norm is None else "gamma": scale}
+        name += f"-scale{scale:.3g}"
+    return Variant(name + suffix, NetSpec("deep_mlp", arguments), config)
 
 
 SWEEPS = {
@@ -87,6 +150,43 @@ SWEEPS = {
     "batch-size": tuple(
         _deep(5, norm, config=replace(_SHORT, batch_size=size), suffix=f"-batch{size}")
         for norm, size in product((False, True), BATCH_SIZES)
+    ),
+    "ghost": tuple(
+        _grouped(size, group)
+        for size in BATCH_SIZES
+        for group in (None, size, *(GHOST_SIZES if size == 512 else ()))
+    ),
+    "norm": tuple(
+        _normed(norm, residual, depth, replace(_SHORTER, lr=lr))
+        for depth in (1, 5, 20)
+        for norm, residual in product(NORMS, (False, True) if depth > 1 else (False,))
+        for lr in (PLAIN_RATES if norm is None else NORM_RATES)[depth]
+    ),
+    "norm-deep": tuple(
+        _normed(norm, residual, 50, TrainConfig(max_steps=1_000, lr_decay_step=500, lr=lr))
+        for norm, residual in product(NORMS[:3], (False, True))
+        for lr in (PLAIN_RATES if norm is None else NORM_RATES)[50]
+    ),
+    "norm-gain": tuple(
+        _normed(norm, residual, depth, replace(_SHORTER, lr=lr), scale=scale)
+        for depth, rates in ((1, (0.3,)), (5, (0.1, 0.3)))
+        for norm, residual in product(NORMS, (False, True) if depth > 1 else (False,))
+        for scale in ((1.0, 3.0) if norm is None else (5 / 3, 3.0))
+        for lr in rates
+    ),
+    "norm-setting": tuple(
+        _normed(norm, residual, 5, replace(_SHORTER, **changes), suffix=suffix)
+        for suffix, changes in (
+            *(("-batch8", {"batch_size": 8, "lr": lr}) for lr in (0.03, 0.1, 0.3)),
+            *(("-adam", {"optimizer": "adam", "lr": lr}) for lr in (0.001, 0.003, 0.01)),
+        )
+        for norm, residual in product(NORMS, (False, True))
+    ),
+    "norm-long": tuple(
+        _normed(
+            norm, residual, 5, TrainConfig(max_steps=25_000, lr_decay_step=12_500), suffix="-long"
+        )
+        for norm, residual in product(NORMS, (False, True))
     ),
 }
 """What `python -m makemore3 sweep` can run."""

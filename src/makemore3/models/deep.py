@@ -1,5 +1,6 @@
 """The lecture's deep net, with the norms and the residual branches that came after it."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -40,6 +41,7 @@ def deep_mlp(
     norm_position: NormPosition = "before",
     norm_output: bool | None = None,
     norm_options: Mapping[str, Any] | None = None,
+    gamma: float = 1.0,
     residual: bool = False,
     vocab_size: int = 27,
     block_size: int = 3,
@@ -71,6 +73,8 @@ def deep_mlp(
         norm_options: Settings of the norms by name, as their layers take them. A batch norm's
             `convention` is `"lecture"` if not given, a group norm's `num_groups` 10; a ghost
             batch norm needs its `ghost_size`.
+        gamma: What the `gamma` of every norm starts as, where 1 is the usual. It does for the
+            nonlinearity behind a norm what `gain` does without one.
         residual: Whether each hidden layer but the first, which changes the width, is a branch
             beside a direct connection: `h + tanh(norm(linear(h)))`. It is called `residual2` and
             so on, and holds its layers by their own names.
@@ -81,9 +85,9 @@ def deep_mlp(
         generator: Source of the random numbers.
 
     Raises:
-        ValueError: If a size is less than 1, `gain` is negative or not finite, `batch_norm`, `norm`
-            or `norm_position` is none of its values, `batch_norm` comes with `norm`, there are
-            norm settings without a norm, or a norm refuses its settings.
+        ValueError: If a size is less than 1, `gain` or `gamma` is negative or not finite,
+            `batch_norm`, `norm` or `norm_position` is none of its values, `batch_norm` comes with
+            `norm`, there are norm settings without a norm, or a norm refuses its settings.
         TypeError: If a norm has no setting of a name, or lacks one.
 
     Shape:
@@ -106,8 +110,12 @@ def deep_mlp(
         norm, norm_position = "batch", batch_norm
     if norm_position not in get_args(NormPosition):
         raise ValueError(f"deep_mlp needs norm_position 'before' or 'after', got {norm_position!r}")
-    if norm is None and (norm_options or norm_output):
-        raise ValueError(f"deep_mlp has no norm for {norm_options=} and {norm_output=}: give norm")
+    if norm is None and (norm_options or norm_output or gamma != 1):
+        raise ValueError(
+            f"deep_mlp has no norm for {norm_options=}, {norm_output=} and {gamma=}: give norm"
+        )
+    if not 0 <= gamma < math.inf:
+        raise ValueError(f"deep_mlp needs a finite gamma of at least 0, got {gamma}")
     make_norm = None if norm is None else _norm_maker(norm, norm_options or {})
     over_batch = norm in ("batch", "ghost")
     if norm_output is None:
@@ -142,10 +150,12 @@ def deep_mlp(
             layers[f"residual{index}"] = Residual(Sequential(steps))
         else:
             layers.update(steps)
-    if make_norm is not None and norm_output:
-        with torch.no_grad():
-            layers[f"norm{n_linear}"].get_parameter("gamma").mul_(0.1)
-    return Sequential(layers)
+    net = Sequential(layers)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if name.endswith(".gamma"):
+                parameter.mul_(0.1 * gamma if name == f"norm{n_linear}.gamma" else gamma)
+    return net
 
 
 def _norm_maker(norm: NormName, options: Mapping[str, Any]) -> Callable[[int], nn.Module]:

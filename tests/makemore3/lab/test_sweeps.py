@@ -263,10 +263,8 @@ def test_a_run_that_fails_is_named_and_not_dropped(made_up: Dataset, path: Path)
 def test_a_loss_of_any_split_that_is_not_finite_is_a_failure(
     split: str, made_up: Dataset, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def split_loss(_: object, examples: Split) -> float:
-        return math.inf if examples is made_up.splits()[split] else 2.0
-
-    monkeypatch.setattr(sweeps, "split_loss", split_loss)
+    losses = {**dict.fromkeys(SPLITS, 2.0), split: math.inf}
+    monkeypatch.setattr(sweeps.SplitLosses, "of", lambda *_: losses)
     (result,) = sweep(VARIANTS[:1], [1], made_up, path)
     assert result.failure == f"the {split} loss is inf after the last step"
 

@@ -1,0 +1,83 @@
+"""Losses of all splits at once: those that each split has by itself."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from makemore3.data import Dataset, Vocabulary, build_split
+from makemore3.lab.scoring import SplitLosses, error_over_names
+from makemore3.models import KAIMING, deep_mlp, mlp
+from makemore3.training import split_loss
+
+
+def test_each_split_has_the_loss_that_it_has_by_itself(made_up: Dataset) -> None:
+    splits = made_up.splits()
+    losses = SplitLosses(splits)
+    for build in (mlp, deep_mlp):
+        settings = {"stage": KAIMING} if build is mlp else {"batch_norm": "before"}
+        net = build(**settings, generator=torch.Generator().manual_seed(1))
+        net(splits["train"].x)  # the running statistics are no longer those of the start
+        found = losses.of(net)
+        assert list(found) == list(splits)
+        assert net.training
+        for name, split in splits.items():
+            assert found[name] == pytest.approx(split_loss(net, split), abs=2e-6)
+
+
+def test_the_computed_contexts_are_fewer_than_the_examples(made_up: Dataset) -> None:
+    rows = []
+    net = mlp(KAIMING, generator=torch.Generator().manual_seed(1))
+    net.register_forward_hook(lambda _, x, y: rows.append(len(y)))
+    SplitLosses(made_up.splits()).of(net)
+    assert rows == [len(torch.cat([s.x for s in made_up.splits().values()]).unique(dim=0))]
+    assert rows[0] < len(made_up.train)
+
+
+def test_a_net_that_has_diverged_has_losses_that_are_not_finite(made_up: Dataset) -> None:
+    net = mlp(KAIMING, generator=torch.Generator().manual_seed(1))
+    net.output.bias.data.fill_(math.nan)
+    assert all(map(math.isnan, SplitLosses(made_up.splits()).of(net).values()))
+
+
+@pytest.fixture
+def pair() -> tuple[nn.Module, nn.Module]:
+    nets = [mlp(KAIMING, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2)]
+    return nets[0], nets[1]
+
+
+def test_the_error_over_names_is_that_of_a_mean_over_drawn_names(
+    pair: tuple[nn.Module, nn.Module],
+) -> None:
+    words = [a + b + c * 2 for a in "bdfgk" for b in "aeiou" for c in "lmnrstvz"]
+    vocabulary = Vocabulary()
+    error = error_over_names(*pair, words, build_split(words, vocabulary))
+    # Names of one length: the plain error of a mean of 200 differences.
+    each = [
+        split_loss(pair[1], part) - split_loss(pair[0], part)
+        for part in (build_split([word], vocabulary) for word in words)
+    ]
+    plain = torch.tensor(each).std(correction=0) / len(each) ** 0.5
+    assert error == pytest.approx(plain.item(), rel=1e-3)
+    # And it is what redrawing the names shows.
+    generator = torch.Generator().manual_seed(1)
+    draws = torch.randint(len(words), (2_000, len(words)), generator=generator)
+    assert error == pytest.approx(torch.tensor(each)[draws].mean(1).std().item(), rel=0.06)
+
+
+def test_copies_of_a_name_say_nothing_new(pair: tuple[nn.Module, nn.Module]) -> None:
+    words = [a + b + c for a in "bdfgk" for b in "aeiou" for c in "lmn"]
+    one, two = (
+        error_over_names(*pair, given, build_split(given, Vocabulary()))
+        for given in (words, words * 2)
+    )
+    assert one == pytest.approx(two, rel=1e-6)
+
+
+def test_names_of_other_examples_are_refused(
+    made_up: Dataset, pair: tuple[nn.Module, nn.Module]
+) -> None:
+    message = "expects the names of its .* examples, got 1 names with 4 characters"
+    with pytest.raises(ValueError, match=message):
+        error_over_names(*pair, ["bob"], made_up.dev)
