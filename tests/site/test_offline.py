@@ -115,10 +115,15 @@ def test_the_search_finds_what_it_finds_online(tab: Page) -> None:
     tab.wait_for_url(re.compile(r"^file:.*/lecture/initial-loss/index\.html#the-hockey-stick$"))
 
 
-def test_what_needs_a_server_says_so(tab: Page) -> None:
-    tab.goto(tab.url.replace("index.html", "playground/index.html"))
-    tab.get_by_role("button", name="Open the playground").click()
-    expect(tab.get_by_role("alert")).to_contain_text("mkdocs serve")
+def test_what_needs_a_server_says_so(browser: Browser, folder: Path) -> None:
+    context = open_window(browser, 390, "light")
+    tab = context.new_page()
+    try:
+        tab.goto((folder / "playground" / "index.html").as_uri())
+        tab.get_by_role("button", name="Open the playground").click()
+        expect(tab.get_by_role("alert")).to_contain_text("mkdocs serve")
+    finally:
+        context.close()
 
 
 def test_a_folder_is_never_written_over(folder: Path, site: Site) -> None:
@@ -150,7 +155,8 @@ def paper(site: Site, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 def titles(site: Site) -> list[str]:
     """The lecture's pages in the order of the navigation."""
     home = (site.folder / "index.html").read_text(encoding="utf-8")
-    return [text.strip() for text in re.findall(r'<a href="lecture/[\w-]+/" ?>(.*?)</a>', home)]
+    navigation = home[home.index('<nav class="lit-nav"') : home.index('<div class="md-content"')]
+    return re.findall(r'<a href="lecture/[\w-]+/" ?>(.*?)</a>', navigation)
 
 
 def test_the_pdf_has_all_pages_of_the_lecture_in_its_order(paper: PdfReader, site: Site) -> None:
