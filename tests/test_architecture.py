@@ -90,7 +90,7 @@ ARROWS = {
     "companion.player": "companion.chapters literate.store",
     "companion.crosslinks": "literate.store",
     "companion.page_markdown": "bs4 markdownify",
-    "companion.machines": "companion.page_markdown literate.store",
+    "companion.machines": "platformdirs companion.page_markdown literate.store",
     "companion.offline": "companion.search literate.store",
     "companion.paper": "",
     "companion.__main__": "companion.offline companion.paper",
