@@ -88,14 +88,15 @@ ARROWS = {
     "companion.commit": "",
     "companion.search": "literate.store",
     "companion.player": "companion.chapters literate.store",
+    "companion.crosslinks": "literate.store",
     "companion.page_markdown": "bs4 markdownify",
-    "companion.machines": "companion.page_markdown literate.store",
+    "companion.machines": "platformdirs companion.page_markdown literate.store",
     "companion.offline": "companion.search literate.store",
     "companion.paper": "",
     "companion.__main__": "companion.offline companion.paper",
     "companion.finish": (
-        "platformdirs companion.machines companion.player companion.search literate.store "
-        "| fontTools"
+        "platformdirs companion.crosslinks companion.machines companion.player companion.search "
+        "literate.store | fontTools"
     ),
     "companion.mkdocs_plugin": (
         "mkdocs nbformat companion.commit companion.download companion.finish companion.questions "

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from companion import machines, player, search
+from companion import crosslinks, machines, player, search
 from literate.store import write_whole
 
 MATHS_FONT = "assets/fonts/stix-two-math.woff2"
@@ -75,6 +75,12 @@ def inline_stylesheets(site: Path, _: Path) -> Iterator[str]:
         yield from (f"{name}: the style sheet {href} is not in the site" for href in missing)
 
 
+def link_imports(site: Path, _: Path) -> Iterator[str]:
+    """Link what the blocks import to the reference."""
+    crosslinks.link_imports(site)
+    yield from ()
+
+
 def write_for_machines(site: Path, _: Path) -> Iterator[str]:
     """Write each page as Markdown, and the list of pages."""
     machines.write_markdown(site)
@@ -90,6 +96,7 @@ def write_tables(site: Path, docs: Path) -> Iterator[str]:
 
 
 STEPS: list[Callable[[Path, Path], Iterable[str]]] = [
+    link_imports,
     write_for_machines,
     write_maths_font,
     inline_stylesheets,

@@ -1,16 +1,24 @@
 """The site for machines: each page as Markdown beside its HTML, and `llms.txt`, their list."""
 
+import hashlib
 import html
+import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
+from companion import page_markdown as converter
 from companion.page_markdown import page_markdown
 from literate.store import write_whole
 
 LIST = "llms.txt"  # in the site
+KEPT = "pages-as-markdown.json"  # in the cache: the last build's, by digest
 OTHERS = "Also here"
 """The section of the pages that stand in none."""
 
+_CODE = Path(str(converter.__file__)).read_bytes()
 _ALTERNATE = '<link rel="alternate" type="text/markdown" href="{name}">'
 _TITLE = re.compile(r"<title>(?P<words>.*?)</title>", re.DOTALL)
 _DESCRIPTION = re.compile(r'<meta name="description" content="(?P<words>[^"]*)">')
@@ -24,16 +32,33 @@ _ENTRY = re.compile(
 
 
 def write_markdown(site: Path) -> None:
-    """Write each page as Markdown beside its HTML, `index.md` beside `index.html`, and link it."""
+    """Write each page as Markdown beside its HTML, `index.md` beside `index.html`, and link it.
+
+    Of a page that was as it is now in the last build, the Markdown is read back from the cache.
+    """
+    before, now = _read_kept(), {}
     for path in sorted(site.rglob("*.html")):
         page = path.read_text(encoding="utf-8")
-        if path.name == "404.html" or not (text := page_markdown(page)):
+        article = page.partition("<article")[2].partition("</article>")[0]
+        key = hashlib.sha256(_CODE + article.encode()).hexdigest()
+        text = now[key] = before.get(key) or page_markdown(page)
+        if path.name == "404.html" or not text:
             continue
         copy = path.with_suffix(".md")
         write_whole(copy, text.encode())
         link = _ALTERNATE.format(name=copy.name)
         if link not in page:
             write_whole(path, page.replace("</head>", f"{link}</head>", 1).encode())
+    with suppress(OSError):  # where nothing can be written, nothing is kept
+        write_whole(user_cache_path("makemore3") / KEPT, json.dumps(now).encode())
+
+
+def _read_kept() -> dict[str, str]:
+    with suppress(OSError, ValueError):
+        kept = json.loads((user_cache_path("makemore3") / KEPT).read_bytes())
+        if isinstance(kept, dict):
+            return kept
+    return {}
 
 
 def write_list(site: Path) -> None:

@@ -102,6 +102,7 @@ def _searched(site: Path) -> str:
             "title": section.title,
             "page": section.page,
             "address": section.address,
+            "entry": section.entry,
             "content": powers(" ".join([*section.prose, *section.code])),
         }
         for section in found

@@ -62,6 +62,8 @@ class Section:
         title: The section's; for the beginning of a page the page's.
         prose: Sentences, captions, tables and formulas.
         code: The blocks.
+        entry: Whether it's an entry of the reference, which weighs less: who asks a question wants
+            the notes.
     """
 
     address: str
@@ -69,6 +71,7 @@ class Section:
     title: str = ""
     prose: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
+    entry: bool = False
 
 
 def index(site: Path) -> None:
@@ -136,7 +139,7 @@ def document(section: Section) -> str:
     code = powers(" ".join(section.code))
     spoken = " ".join(words for sign, words in SPOKEN.items() if sign in prose)
     fields = {
-        "title": section.title,
+        "entry" if section.entry else "title": section.title,
         "page": section.page,
         "spoken": spoken,
         "address": section.address,
@@ -146,8 +149,9 @@ def document(section: Section) -> str:
         for name, value in fields.items()
         if value
     )
+    weight = ' data-pagefind-weight="0.5"' if section.entry else ""
     return (
-        f'<html lang="en"><body>{meta}<p>{html.escape(prose)}</p>'
+        f'<html lang="en"><body>{meta}<p{weight}>{html.escape(prose)}</p>'
         f'<p data-pagefind-weight="0.4">{html.escape(code)}</p></body></html>'
     )
 
@@ -193,6 +197,7 @@ class _Reader(HTMLParser):
             anchor = attributes.get("id") if tag != "h1" else None
             page = self.sections[0].page if self.sections else ""
             self.sections.append(Section(self.address + (f"#{anchor}" if anchor else ""), page))
+            self.sections[-1].entry = "doc-heading" in (attributes.get("class") or "").split()
             self._heading = True
         elif tag == "pre":
             self._flush()

@@ -11,6 +11,7 @@ import pytest
 from fontTools.ttLib import TTFont
 
 from companion import finish as finish_steps
+from companion import machines
 from companion.finish import cached_maths_font, finish, maths_characters, maths_font
 
 ROOT_FORMULA = "<math><msqrt><mi>x</mi></msqrt></math>"
@@ -49,7 +50,8 @@ def test_the_font_holds_the_formulas_and_little_else() -> None:
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own."""
     folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setattr(finish_steps, "user_cache_path", lambda name: folder / name)
+    for steps in (finish_steps, machines):
+        monkeypatch.setattr(steps, "user_cache_path", lambda name: folder / name)
     return folder
 
 

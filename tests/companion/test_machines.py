@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from companion.machines import write_list, write_markdown
+from companion import machines
+from companion.machines import KEPT, write_list, write_markdown
 
 PAGE = (
     "<html><head><title>{title}</title>{more}"
@@ -18,6 +19,14 @@ NAVIGATION = """<nav class="lit-nav" aria-label="Site"><ul>
 <li><a href="gone/">Gone</a></li>
 <li><a href="c/">C</a></li>
 </ul></nav>"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setattr(machines, "user_cache_path", lambda name: folder / name)
+    return folder
 
 
 @pytest.fixture
@@ -83,3 +92,32 @@ def test_doing_it_twice_changes_nothing_more(site):
         write_list(site)
         made.append(files(site))
     assert made[0] == made[1]
+
+
+def test_an_unchanged_page_is_read_back_and_a_changed_one_is_not(site, monkeypatch):
+    write_markdown(site)
+    monkeypatch.setattr(machines, "page_markdown", lambda page: f"# new {len(page)}\n")
+    page = site / "c" / "index.html"
+    page.write_text(page.read_text().replace("<h1>", "<h1>Changed: "), encoding="utf-8")
+    write_markdown(site)
+    assert files(site)["part/b/index.md"] == "# part/b\n"
+    assert files(site)["c/index.md"].startswith("# new ")
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"a": '])
+def test_a_damaged_cache_is_made_anew(site, cache, damage):
+    write_markdown(site)
+    (kept,) = cache.rglob(KEPT)
+    whole = kept.read_bytes()
+    kept.write_bytes(damage)
+    write_markdown(site)
+    assert kept.read_bytes() == whole
+    assert files(site)["c/index.md"] == "# c\n"
+
+
+def test_without_a_cache_nothing_is_kept_and_all_is_written(site, tmp_path_factory, monkeypatch):
+    file = tmp_path_factory.mktemp("none") / "file"
+    file.touch()
+    monkeypatch.setattr(machines, "user_cache_path", lambda name: file / name)
+    write_markdown(site)
+    assert files(site)["c/index.md"] == "# c\n"

@@ -74,6 +74,18 @@ def test_a_document_says_the_signs_of_its_formulas_and_hides_its_fields() -> Non
     assert '<p data-pagefind-weight="0.4">x &lt; y</p>' in text
 
 
+def test_an_entry_of_the_reference_weighs_less() -> None:
+    page = (
+        '<article><h1>Layers</h1><h3 id="m.f" class="doc doc-heading">f</h3><p>Text</p></article>'
+    )
+    (entry,) = sections(page, "a/")
+    assert entry == Section("a/#m.f", "Layers", "f", ["Text"], entry=True)
+    text = document(entry)
+    assert 'data-pagefind-meta="entry[content]" content="f"' in text
+    assert '<p data-pagefind-weight="0.5">Text</p>' in text
+    assert 'data-pagefind-meta="title' not in text
+
+
 def test_the_vocabulary_begins_with_the_most_frequent_words() -> None:
     found = [Section("", "", "Batch norm", ["The batch, a unit."], ["BatchNorm1d(unit_size)"])]
     assert vocabulary(found) == ["batch", "unit", "batchnorm1d", "norm", "size"]

@@ -84,3 +84,11 @@ def test_no_section_of_a_docstring_is_left_as_text(reference: str) -> None:
     assert set(re.findall(r'"lit-part__name">(.*?)<', reference)) <= {
         *("Parameters", "Attributes", "Raises", "Returns", "Yields", "Shape", "Source"),
     }
+
+
+def test_what_a_block_imports_is_linked_to_its_entry(site: Site) -> None:
+    page = (site.folder / "lecture/kaiming-init/index.html").read_text(encoding="utf-8")
+    name = "makemore3.layers.kaiming_normal"
+    assert f'href="../../reference/data-and-layers/#{name}">kaiming_normal</a>' in page
+    copied = (site.folder / "lecture/kaiming-init/index.md").read_text(encoding="utf-8")
+    assert "\nfrom makemore3.layers import kaiming_normal\n" in copied

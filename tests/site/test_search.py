@@ -142,8 +142,8 @@ def test_nothing_of_the_search_is_loaded_before_it_is_opened(home: Page, site: S
 def test_the_first_keys_open_the_search_and_are_not_lost(home: Page, keys: str) -> None:
     home.route("**/find.js", lambda route: (home.wait_for_timeout(300), route.continue_()))
     home.keyboard.press(keys)
-    home.keyboard.type("dead neurons")
-    expect(home.get_by_role("option").first).to_contain_text("Dead neurons")
+    home.keyboard.type("saturation map")
+    expect(home.get_by_role("option").first).to_contain_text("The saturation map")
     home.unroute("**/find.js")
     home.keyboard.press("ArrowDown")
     home.keyboard.press("ArrowUp")
@@ -151,7 +151,7 @@ def test_the_first_keys_open_the_search_and_are_not_lost(home: Page, keys: str) 
     expect(home.get_by_role("option").last).to_have_attribute("aria-selected", "true")
     home.keyboard.press("ArrowDown")
     home.keyboard.press("Enter")
-    home.wait_for_url("**/lecture/saturated-tanh/#dead-neurons")
+    home.wait_for_url("**/lecture/saturated-tanh/#the-saturation-map")
 
 
 def test_enter_waits_for_the_answer_to_what_was_typed(home: Page) -> None:
@@ -160,7 +160,7 @@ def test_enter_waits_for_the_answer_to_what_was_typed(home: Page) -> None:
     field(home).fill("")
     home.keyboard.type("hockey stick")
     home.keyboard.press("Enter")
-    home.wait_for_url("**/lecture/initial-loss/#the-hockey-stick")
+    home.wait_for_url(re.compile(r"/#(the-)?hockey-stick$"))  # a mission has the same name
 
 
 def test_escape_closes_the_search_and_gives_the_focus_back(home: Page) -> None:

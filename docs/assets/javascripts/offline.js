@@ -9,8 +9,9 @@
   const stems = text => (text.toLowerCase().match(/[\p{L}\p{N}_/^⁻√]+(?:\.\p{N}+)*/gu) ?? []).map(stem)
 
   const { sections, words } = globalThis.searched
-  const entries = sections.map(({ title, page, address, content }, id) => ({
+  const entries = sections.map(({ title, page, address, content, entry }, id) => ({
     id,
+    share: entry ? 0.5 : 1, // of a section of the notes
     fields: { title: stems(title), page: stems(page), content: stems(content) },
     places: content.split(/\s+/).map(stems),
     data: async () => ({ content, meta: { title, page, address } }),
@@ -26,7 +27,7 @@
       const found = field.reduce((sum, word) => sum + likeness(asked, word), 0)
       if (found) score += weight * found / (found + 0.1 * Math.sqrt(field.length))
     }
-    return score
+    return score * entry.share
   }
 
   const search = word => {

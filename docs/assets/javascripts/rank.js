@@ -100,7 +100,7 @@ globalThis.rank = (index, vocabulary) => {
       instead: words.every(word => asked.includes(word)) ? "" : words.join(" "),
       sections: await Promise.all(ranked.slice(0, SHOWN).map(async ({ hit, found }) => {
         const { meta, content } = await hit.data()
-        return { title: meta.title, page: meta.page, address: meta.address ?? "", excerpt: excerpt(content, found) }
+        return { title: meta.title ?? meta.entry, page: meta.page, address: meta.address ?? "", excerpt: excerpt(content, found) }
       })),
     }
   }
