@@ -48,6 +48,9 @@ x = 1
         - and one below it.
 
 ## End
+
+- An item,
+    - and one below it.
 """
 
 
@@ -71,7 +74,8 @@ def test_a_page_becomes_cells_in_its_order():
         ("code", "if x:\n    print(x)"),
         (
             "markdown",
-            "**Second.** Inside.\n\n- An item,\n    - and one below it.\n\n## End",
+            "**Second.** Inside.\n\n- An item,\n    - and one below it.\n\n## End\n\n"
+            "- An item,\n    - and one below it.",
         ),
     ]
     page = parse_page(PAGE, Path("p.md"))

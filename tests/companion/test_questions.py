@@ -47,6 +47,12 @@ def test_entries_are_read_in_the_order_of_their_moments(folder):
     assert second.notes == ("lecture/initial-loss.md", "lecture/summary.md")
 
 
+def test_a_question_asked_as_a_chapter_begins_belongs_to_it_alone(folder):
+    (folder / "page.md").write_text(PAGE.replace("?t=10)", "?t=82)"), encoding="utf-8")
+    lines = by_chapter(read_questions(folder), LECTURE)
+    assert [line for line in lines if line.startswith("#")] == ["## 2. Empty", "## 3. Loss"]
+
+
 def test_index_has_a_heading_for_each_chapter_with_questions(folder):
     assert by_chapter(read_questions(folder), LECTURE) == [
         "",

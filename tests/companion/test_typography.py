@@ -107,9 +107,9 @@ def test_formula_that_is_not_latex_is_a_warning(site, warnings):
 
 
 def test_negative_numbers_have_a_minus_sign_and_percent_signs_stay_with_their_number(site):
-    site.page("From -3 to -2.5 (-1), **-4**: 20 % of it, and 3 %.\n")
+    site.page("From -3 to -2.5 (-1), **-4** and -5: 20 % of it, and 3 %.\n")
     text = "".join(tree(site.render()).itertext()).strip()
-    assert text == "From −3 to −2.5 (−1), −4: 20\u00a0% of it, and 3\u00a0%."
+    assert text == "From −3 to −2.5 (−1), −4 and −5: 20\u00a0% of it, and 3\u00a0%."
 
 
 def test_code_maths_and_hyphens_stay_as_they_are(site):

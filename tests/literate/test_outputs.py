@@ -22,6 +22,10 @@ def test_printed_table_is_shown_as_a_table_and_text_as_text():
     assert [cell.get("class") for cell in root.iter("td")] == [None, "lit-number"]
 
 
+def test_a_table_alone_has_no_empty_text_beside_it():
+    assert [child.tag for child in parsed("\n| a |\n|--|\n| b |\n\n")] == ["table"]
+
+
 @pytest.mark.parametrize("text", ["| x |\n", "|x| = 3\n|y| = 4\n", "a | b\n--|--\n"])
 def test_what_only_looks_like_a_table_is_text(text):
     root = parsed(text)

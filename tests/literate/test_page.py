@@ -322,6 +322,7 @@ def test_reading_accepts_a_byte_order_mark(tmp_path):
 def test_prose_leaves_out_fences_and_front_matter():
     page = parse("---\ntitle: x\n---\nOne.\n\n```text\nhidden\n```\nTwo.\n" + python("hidden"))
     assert page.prose() == ["", "", "", "One.", "", "", "", "", "Two.", *[""] * 5]
+    assert parse("---\ntitle: x\n...\nOne.\n---\n").prose() == ["", "", "", "One.", "---", ""]
 
 
 # pytest-codeblocks is the oracle

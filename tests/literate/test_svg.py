@@ -143,3 +143,14 @@ def test_rounding_drops_empty_decimals_and_negative_zeros(value, rounded):
 def test_what_scales_is_not_rounded(transform, kept):
     raw = f'<svg xmlns="{SVG}"><rect transform="{transform}" style="fill: #fff"/></svg>'
     assert f'transform="{kept}"' in clean(raw, "p-")
+
+
+def test_a_turn_by_nothing_is_none():
+    raw = f'<svg xmlns="{SVG}"><rect transform="rotate(-0 1.2 3)" style="fill: #fff"/></svg>'
+    assert "transform" not in clean(raw, "p-")
+
+
+def test_a_shape_that_draws_nothing_stays_where_another_draws_it():
+    path, use = '<path id="m" d="M 0 0" style="fill: none"/>', '<use href="#m"/>'
+    assert "<path" in clean(f'<svg xmlns="{SVG}">{path}{use}</svg>', "p-")
+    assert "<path" not in clean(f'<svg xmlns="{SVG}">{path}</svg>', "p-")
