@@ -167,12 +167,15 @@ SWEEPS = {
         for norm, residual in product(NORMS[:3], (False, True))
         for lr in (PLAIN_RATES if norm is None else NORM_RATES)[50]
     ),
-    "norm-gain": tuple(
-        _normed(norm, residual, depth, replace(_SHORTER, lr=lr), scale=scale)
-        for depth, rates in ((1, (0.3,)), (5, (0.1, 0.3)))
-        for norm, residual in product(NORMS, (False, True) if depth > 1 else (False,))
-        for scale in ((1.0, 3.0) if norm is None else (5 / 3, 3.0))
-        for lr in rates
+    "norm-gain": (
+        *(
+            _normed(norm, residual, depth, replace(_SHORTER, lr=lr), scale=scale)
+            for depth, rates in ((1, (0.3,)), (5, (0.1, 0.3)))
+            for norm, residual in product(NORMS, (False, True) if depth > 1 else (False,))
+            for scale in ((1.0, 3.0) if norm is None else (5 / 3, 3.0))
+            for lr in rates
+        ),
+        *(_normed(None, True, 20, _SHORTER, scale=scale) for scale in (0.5, 1.0)),
     ),
     "norm-setting": tuple(
         _normed(norm, residual, 5, replace(_SHORTER, **changes), suffix=suffix)
