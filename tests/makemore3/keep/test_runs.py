@@ -456,7 +456,9 @@ file.write_text(file.read_text().replace("torch.tanh(x)", "torch.tanh(2 * x)"))
 
 
 @pytest.mark.parametrize(
-    ("keep", "function"), [(kept, training.train), (kept_many, fast.train_many)], ids=["one", "many"]
+    ("keep", "function"),
+    [(kept, training.train), (kept_many, fast.train_many)],
+    ids=["one", "many"],
 )
 def test_what_is_kept_is_called_as_before(
     keep: Callable[..., Any], function: Callable[..., Any], tmp_path: Path
