@@ -75,7 +75,7 @@ _GRADIENT = Rule(
     partial(measures.gradient_factor, total=10),
     watch=(0.75, 1.33),
     problem=NEVER,
-    words="From layer to layer, going back, the gradient grows by a factor of {value:.2f}.",
+    words="From layer to layer, going back, the gradient is multiplied by {value:.2f}.",
     advice="Scale each weight by gain over root fan-in, normalise between the layers, or add "
     "residual connections.",
     source=Source("1:30:55", "lecture/gradients.md#the-factor-per-layer"),
