@@ -86,17 +86,18 @@ ARROWS = {
     "companion.download": "nbformat literate.notebook literate.page",
     "companion.served": "",
     "companion.commit": "",
-    "companion.search": "literate.store",
+    "companion.built": "",
+    "companion.search": "companion.built literate.store",
     "companion.player": "companion.chapters literate.store",
-    "companion.crosslinks": "literate.store",
+    "companion.crosslinks": "companion.built literate.store",
     "companion.page_markdown": "bs4 markdownify",
-    "companion.machines": "platformdirs companion.page_markdown literate.store",
-    "companion.offline": "companion.search literate.store",
-    "companion.paper": "",
+    "companion.machines": ("platformdirs companion.built companion.page_markdown literate.store"),
+    "companion.offline": "companion.built companion.search literate.store",
+    "companion.paper": "companion.built literate.store",
     "companion.__main__": "companion.offline companion.paper",
     "companion.finish": (
-        "platformdirs companion.crosslinks companion.machines companion.player companion.search "
-        "literate.store | fontTools"
+        "platformdirs companion.built companion.crosslinks companion.machines companion.player "
+        "companion.search literate.store | fontTools"
     ),
     "companion.mkdocs_plugin": (
         "mkdocs nbformat companion.commit companion.download companion.finish companion.questions "

@@ -4,6 +4,7 @@ import posixpath
 import re
 from pathlib import Path
 
+from companion.built import pages
 from literate.store import write_whole
 
 _ENTRY = re.compile(r'<h[1-6] id="(?P<name>\w+(?:\.\w+)+)"')
@@ -16,13 +17,13 @@ _NAME = re.compile(r"\w+")
 
 def link_imports(site: Path) -> None:
     """Link the names in `from module import name` of each page, where the site has an entry."""
-    pages = {path: path.read_text(encoding="utf-8") for path in sorted(site.rglob("*.html"))}
+    whole = dict(pages(site))
     entries = {
         entry["name"]: path.parent.relative_to(site).as_posix()
-        for path, page in pages.items()
+        for path, page in whole.items()
         for entry in _ENTRY.finditer(page)
     }
-    for path, page in pages.items():
+    for path, page in whole.items():
         here = path.parent.relative_to(site).as_posix()
         linked = _IMPORT.sub(lambda found, here=here: _linked(found, entries, here), page)
         if linked != page:

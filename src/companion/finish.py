@@ -17,6 +17,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from companion import crosslinks, machines, player, search
+from companion.built import pages
 from literate.store import write_whole
 
 MATHS_FONT = "assets/fonts/stix-two-math.woff2"
@@ -50,14 +51,14 @@ def stamp_notebooks(site: Path, repository: str) -> None:
 
 def write_maths_font(site: Path, _: Path) -> Iterator[str]:
     """Cut the maths font down to the characters of the site's formulas."""
-    if characters := maths_characters(page for _, page in _pages(site)):
+    if characters := maths_characters(page for _, page in pages(site)):
         write_whole(site / MATHS_FONT, cached_maths_font(characters))
     yield from ()
 
 
 def inline_stylesheets(site: Path, _: Path) -> Iterator[str]:
     """Write the style sheets into the pages: a page shows itself with its first response."""
-    for path, page in _pages(site):
+    for path, page in pages(site):
         missing: list[str] = []
 
         def inline(link: re.Match[str], path: Path = path, missing: list[str] = missing) -> str:
@@ -154,11 +155,6 @@ def cached_maths_font(characters: frozenset[str]) -> bytes:
     with suppress(OSError):
         write_whole(path, hashlib.sha256(font).digest() + font)
     return font
-
-
-def _pages(site: Path) -> Iterator[tuple[Path, str]]:
-    for path in sorted(site.rglob("*.html")):
-        yield path, path.read_text(encoding="utf-8")
 
 
 def _linked_file(site: Path, page: Path, href: str) -> Path | None:

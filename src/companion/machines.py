@@ -10,6 +10,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from companion import page_markdown as converter
+from companion.built import CANONICAL, NAVIGATION, TITLE, pages
 from companion.page_markdown import page_markdown
 from literate.store import write_whole
 
@@ -20,10 +21,7 @@ OTHERS = "Also here"
 
 _CODE = Path(str(converter.__file__)).read_bytes()
 _ALTERNATE = '<link rel="alternate" type="text/markdown" href="{name}">'
-_TITLE = re.compile(r"<title>(?P<words>.*?)</title>", re.DOTALL)
 _DESCRIPTION = re.compile(r'<meta name="description" content="(?P<words>[^"]*)">')
-_CANONICAL = re.compile(r'<link rel="canonical" href="(?P<words>[^"]*)">')
-_NAVIGATION = re.compile(r'<nav class="lit-nav".*?</nav>', re.DOTALL)
 _ENTRY = re.compile(
     r'lit-nav__section">(?P<section>.*?)</span>|<a href="(?P<href>[^"]*)"[^>]*>(?P<title>.*?)</a>'
     r"|</ul>",
@@ -37,8 +35,7 @@ def write_markdown(site: Path) -> None:
     Of a page that was as it is now in the last build, the Markdown is read back from the cache.
     """
     before, now = _read_kept(), {}
-    for path in sorted(site.rglob("*.html")):
-        page = path.read_text(encoding="utf-8")
+    for path, page in pages(site):
         article = page.partition("<article")[2].partition("</article>")[0]
         key = hashlib.sha256(_CODE + article.encode()).hexdigest()
         text = now[key] = before.get(key) or page_markdown(page)
@@ -68,10 +65,10 @@ def write_list(site: Path) -> None:
     """
     home = site / "index.html"
     page = home.read_text(encoding="utf-8") if home.is_file() else ""
-    navigation = _NAVIGATION.search(page)
+    navigation = NAVIGATION.search(page)
     if navigation is None:
         return
-    base = _said(_CANONICAL, page)
+    base = _said(CANONICAL, page)
     lists: dict[str, list[str]] = {}
     section = OTHERS
     for entry in _ENTRY.finditer(navigation[0]):
@@ -84,7 +81,7 @@ def write_list(site: Path) -> None:
             address = base + copy.relative_to(site).as_posix()
             title = html.unescape(entry["title"].strip())
             lists.setdefault(section, []).append(f"- [{title}]({address}): {told}")
-    text = f"# {_said(_TITLE, page)}\n\n> {_said(_DESCRIPTION, page)}\n"
+    text = f"# {_said(TITLE, page)}\n\n> {_said(_DESCRIPTION, page)}\n"
     for section, lines in sorted(lists.items(), key=lambda item: item[0] == OTHERS):
         text += f"\n## {section}\n\n" + "\n".join(lines) + "\n"
     write_whole(site / LIST, text.encode())

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from companion.built import pages
 from companion.search import FOLDER, powers, sections, vocabulary
 from literate.store import write_whole
 
@@ -49,8 +50,7 @@ def write_offline(site: Path, target: Path) -> None:
         for pattern in _NEEDS_A_SERVER:
             for path in copy.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for path in sorted(copy.rglob("*.html")):
-            page = path.read_text(encoding="utf-8")
+        for path, page in pages(copy):
             write_whole(path, from_files(page, path.parent.relative_to(copy), copy).encode())
         write_whole(copy / FOLDER / "sections.js", _searched(copy).encode())
         copy.rename(target)
@@ -94,8 +94,8 @@ def _searched(site: Path) -> str:
     """The script that brings all sections of the site to the search."""
     found = [
         section
-        for path in sorted(site.rglob("index.html"))
-        for section in sections(path.read_text(encoding="utf-8"), path.relative_to(site).as_posix())
+        for path, page in pages(site, "index.html")
+        for section in sections(page, path.relative_to(site).as_posix())
     ]
     entries = [
         {

@@ -10,6 +10,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from companion.built import CANONICAL, NAVIGATION, TITLE
+from literate.store import write_whole
+
 PAGES = "lecture/"
 """Where the pages stand that are printed, seen from the site's root."""
 
@@ -20,10 +23,7 @@ _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _ARTICLE = re.compile(r"<article.*?</article>", re.DOTALL)
 _TITLE = re.compile(r"<h1[^>]*>(?P<words>.*?)(?:<a class=\"headerlink|</h1>)", re.DOTALL)
-_SITE = re.compile(r"<title>(?P<words>.*?)</title>", re.DOTALL)
-_NAVIGATION = re.compile(r'<nav class="lit-nav".*?</nav>', re.DOTALL)
 _LINK = re.compile(r'<a href="(?P<href>[^"#?:]+)"')
-_CANONICAL = re.compile(r'<link rel="canonical" href="(?P<address>[^"]*)">')
 _NAME = re.compile(r'(?P<before>\b(?:id|for|name)="|url\(#)(?P<name>[^")]+)')
 _ANCHOR = re.compile(r'\bhref="(?P<path>[^":#?]*)(?:#(?P<name>[^"]*))?"')
 _URL = re.compile(r"url\([\"']?(?P<path>[^\"':)#]+)[\"']?\)")
@@ -74,9 +74,7 @@ def write_pdf(site: Path, target: Path) -> None:
             raise PaperError(f"expected a PDF within {PATIENCE} s, Chromium had not done") from None
         if not printed.is_file():
             raise PaperError(f"expected a PDF, Chromium printed none: {done.stderr.strip()[-500:]}")
-        part = target.with_name(f"{target.name}.part")
-        shutil.copyfile(printed, part)
-        part.replace(target)
+        write_whole(target, printed.read_bytes())
 
 
 def one_page(site: Path) -> str:
@@ -87,7 +85,7 @@ def one_page(site: Path) -> str:
     """
     home = site / "index.html"
     index = home.read_text(encoding="utf-8") if home.is_file() else ""
-    navigation = _NAVIGATION.search(index)
+    navigation = NAVIGATION.search(index)
     links = _LINK.findall(navigation[0]) if navigation else []
     folders = [link.strip("/") for link in links if link.startswith(PAGES)]
     pages = {name: (site / name / "index.html").read_text(encoding="utf-8") for name in folders}
@@ -109,7 +107,7 @@ def one_page(site: Path) -> str:
     first_name, first = next(iter(pages.items()))
     styles = "".join(_STYLE.findall(first))
     styles = _URL.sub(lambda url: _inlined(url, site / first_name), styles)
-    site_title = _SITE.search(index)
+    site_title = TITLE.search(index)
     title = site_title["words"] if site_title else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>{styles}'
@@ -121,7 +119,7 @@ def one_page(site: Path) -> str:
 
 def _joined(article: str, page: str, name: str, numbers: dict[str, int]) -> str:
     """An article whose names are its own among all, and whose links lead within or to the web."""
-    canonical = _CANONICAL.search(page)
+    canonical = CANONICAL.search(page)
     own = f"p{numbers[name]}"
 
     def link(found: re.Match[str]) -> str:
@@ -131,7 +129,7 @@ def _joined(article: str, page: str, name: str, numbers: dict[str, int]) -> str:
             return f'href="#p{numbers[there]}{f"-{anchor}" if anchor else ""}"'
         if canonical is None:
             return ""  # without the site's address it would lead to a file of this machine
-        address = posixpath.join(canonical["address"], found["path"])
+        address = posixpath.join(canonical["words"], found["path"])
         return f'href="{html.escape(address)}{f"#{anchor}" if anchor else ""}"'
 
     article = _ANCHOR.sub(link, _WITHOUT.sub("", article))

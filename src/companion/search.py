@@ -20,6 +20,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+from companion.built import pages
 from literate.store import write_whole
 
 FOLDER = "search"  # in the site
@@ -82,8 +83,8 @@ def index(site: Path) -> None:
     """
     found = [
         section
-        for path in sorted(site.rglob("index.html"))
-        for section in sections(path.read_text(encoding="utf-8"), _address(path, site))
+        for path, page in pages(site, "index.html")
+        for section in sections(page, _address(path, site))
     ]
     target = site / FOLDER
     shutil.rmtree(target, ignore_errors=True)
