@@ -1,8 +1,10 @@
-"""The one browser of a test process: Playwright runs once in a thread, not twice."""
+"""What tests of several folders share: the one browser of a process, and a process of its own."""
 
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -20,3 +22,21 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def assert_it_loads_nothing_heavy() -> Callable[[str], None]:
+    """Check that a script, in a process of its own, loads neither torch nor MkDocs nor pytest."""
+
+    def check(script: str) -> None:
+        script += (
+            "\nimport sys\n"
+            "heavy = {'torch', 'matplotlib', 'numpy', 'makemore3', 'mkdocs', 'pytest'}\n"
+            "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+        assert (done.stdout, done.stderr) == ("[]\n", "")
+
+    return check

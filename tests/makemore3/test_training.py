@@ -54,17 +54,20 @@ def test_training_is_the_plain_loop_to_the_last_bit(stage: Stage, small_split: S
     assert same(ours.state(), oracle.state())
 
 
-def test_training_is_torchs_sgd_up_to_rounding(small_split: Split) -> None:
-    ours, oracle = Run(small_split), Run(small_split)
-    ours.train()
-    optimizer = torch.optim.SGD(oracle.model.parameters(), lr=0.1)
+def train_by_torch(oracle: Run, optimizer: torch.optim.Optimizer) -> None:
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[20], gamma=0.1)
     for _ in range(30):
-        x, y = minibatch(small_split, 8, generator=oracle.generator)
+        x, y = minibatch(oracle.split, 8, generator=oracle.generator)
         optimizer.zero_grad()
         F.cross_entropy(oracle.model(x), y).backward()
         optimizer.step()
         schedule.step()
+
+
+def test_training_is_torchs_sgd_up_to_rounding(small_split: Split) -> None:
+    ours, oracle = Run(small_split), Run(small_split)
+    ours.train()
+    train_by_torch(oracle, torch.optim.SGD(oracle.model.parameters(), lr=0.1))
     torch.testing.assert_close(ours.state(), oracle.state(), rtol=1e-4, atol=1e-5)
 
 
@@ -72,14 +75,7 @@ def test_adam_is_torchs(small_split: Split) -> None:
     config = TrainConfig(max_steps=30, batch_size=8, lr=0.01, lr_decay_step=20, optimizer="adam")
     ours, oracle = Run(small_split), Run(small_split)
     ours.train(config)
-    optimizer = torch.optim.Adam(oracle.model.parameters(), lr=0.01)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[20], gamma=0.1)
-    for _ in range(30):
-        x, y = minibatch(small_split, 8, generator=oracle.generator)
-        optimizer.zero_grad()
-        F.cross_entropy(oracle.model(x), y).backward()
-        optimizer.step()
-        schedule.step()
+    train_by_torch(oracle, torch.optim.Adam(oracle.model.parameters(), lr=0.01))
     torch.testing.assert_close(ours.state(), oracle.state(), rtol=1e-5, atol=1e-6)
     by_sgd = Run(small_split)
     by_sgd.train(TrainConfig(max_steps=30, batch_size=8, lr=0.01, lr_decay_step=20))
