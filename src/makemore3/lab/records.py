@@ -1,8 +1,9 @@
 """The record of a sweep: a file with a header line, then one line of JSON for each run.
 
-The header holds what many runs share: the data, the versions of what computed the numbers, and how
-each variant is built and trained. A run's own line holds its variant, its seed, a digest of its
-first weights, and its final losses or the reason why there are none.
+The header holds what many runs share: the data, the versions of what computed the numbers, how
+each variant is built and trained, and which splits there are losses of. A run's own line is a list:
+its variant, its seed, a digest of its first weights, and then its final loss of each split, or the
+reason why there are none.
 
 A finished record is sorted by variant and seed, so its bytes don't depend on how often the sweep
 was interrupted, or on which run was done first. While a sweep is under way its lines are in the
@@ -13,7 +14,7 @@ import json
 import math
 import os
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from makemore3.files import PART, written_whole
 
-FORMAT = "makemore3 sweep 1"
+FORMAT = "makemore3 sweep 2"
 """The first words of a record; another layout of the lines gets another number."""
 
 LOCK = ".lock"
@@ -231,12 +232,11 @@ def _header_line(header: Header) -> bytes:
 
 
 def _result_line(result: Result) -> bytes:
-    outcome = {"losses": result.losses} if result.failure is None else {"failure": result.failure}
-    weights = result.start["weights"]
-    return _line({"variant": result.variant, "seed": result.seed, "weights": weights, **outcome})
+    outcome = result.losses.values() if result.failure is None else [result.failure]
+    return _line([result.variant, result.seed, result.start["weights"], *outcome])
 
 
-def _line(content: Mapping[str, object]) -> bytes:
+def _line(content: object) -> bytes:
     return json.dumps(content, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
@@ -293,17 +293,16 @@ def _parse_header(path: Path, line: bytes) -> Header:
 
 
 def _parse_result(header: Header, line: bytes) -> Result:
-    content = json.loads(line)
-    keys = {"variant", "seed", "weights"}
-    if (
-        not isinstance(content, dict)
-        or set(content) not in (keys | {"losses"}, keys | {"failure"})
-        or not isinstance(content["seed"], int)
-        or not isinstance(content["weights"], str)
-        or not isinstance(content.get("failure", ""), str)
-    ):
-        raise ValueError(
-            f"expected variant, seed, weights and either losses or failure, "
-            f"got {reprlib.repr(content)}"
-        )
-    return header.result(**content)
+    match json.loads(line):
+        case [str(variant), int(seed), str(weights), str(failure)]:
+            return header.result(variant, seed, weights, failure=failure)
+        case [str(variant), int(seed), str(weights), *numbers] if len(numbers) == len(
+            header.splits
+        ):
+            losses = dict(zip(header.splits, numbers, strict=True))
+            return header.result(variant, seed, weights, losses=losses)
+        case content:
+            raise ValueError(
+                f"expected variant, seed, weights and either the losses of "
+                f"{', '.join(header.splits)} or a failure, got {reprlib.repr(content)}"
+            )

@@ -5,7 +5,6 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -65,22 +64,18 @@ def test_what_is_written_is_read(path: Path) -> None:
 def test_a_record_is_a_header_and_a_line_for_each_run(path: Path) -> None:
     header, *lines = path.read_text().splitlines()
     assert json.loads(header) == {
-        "format": "makemore3 sweep 1",
+        "format": "makemore3 sweep 2",
         "data": HEADER.data,
         "versions": HEADER.versions,
         "splits": HEADER.splits,
         "variants": HEADER.variants,
     }
-    assert lines[0] == (
-        '{"variant":"batch-norm","seed":1,"weights":"w1","losses":{"train":2.1,"dev":2.35}}'
-    )
-    assert [(json.loads(line)["variant"], json.loads(line)["seed"]) for line in lines] == [
-        ("batch-norm", 1),
-        ("batch-norm", 10),
-        ("kaiming", 2),
-        ("kaiming", 10),
+    assert lines == [
+        '["batch-norm",1,"w1",2.1,2.35]',
+        '["batch-norm",10,"w10",2.2,2.45]',
+        '["kaiming",2,"w2",2.3,2.55]',
+        '["kaiming",10,"w10","the loss is nan at step 7"]',
     ]
-    assert json.loads(lines[3])["failure"] == "the loss is nan at step 7"
 
 
 def test_the_order_in_which_runs_end_leaves_no_trace(path: Path, tmp_path: Path) -> None:
@@ -91,7 +86,7 @@ def test_the_order_in_which_runs_end_leaves_no_trace(path: Path, tmp_path: Path)
         for each in reversed(RESULTS):
             record.add(each)
         lines = other.read_text().splitlines()
-        assert '"kaiming","seed":10' in lines[1], "a line is in the file as soon as it is added"
+        assert lines[1].startswith('["kaiming",10,'), "a line is in the file as soon as it is added"
         assert read_results(other) == RESULTS, "sorted, though its lines are not"
         record.finish()
     assert other.read_bytes() == path.read_bytes()
@@ -106,7 +101,7 @@ def test_a_finished_record_is_left_untouched(path: Path) -> None:
     assert path.stat() == before
 
 
-@pytest.mark.parametrize("lost", [1, 2, 40, 80])
+@pytest.mark.parametrize("lost", [1, 2, 20, 40])
 def test_a_line_that_was_cut_off_is_dropped_when_a_sweep_goes_on(lost: int, path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-lost])
@@ -147,39 +142,36 @@ def test_a_run_that_is_in_the_file_twice_counts_once(path: Path) -> None:
 
 def test_two_results_of_one_run_are_refused(path: Path) -> None:
     with path.open("ab") as file:
-        file.write(
-            b'{"variant":"kaiming","seed":2,"weights":"w2","losses":{"train":9.0,"dev":9.0}}\n'
-        )
+        file.write(b'["kaiming",2,"w2",9.0,9.0]\n')
     with pytest.raises(ValueError, match=r"line 6 \(another result of the run in line 4\)"):
         read_results(path)
 
 
-LINE = {"variant": "kaiming", "seed": 3, "weights": "w3", "losses": {"train": 2.0, "dev": 2.0}}
+LINE = '["kaiming",3,"w3",2.0,2.0]'
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("line", "message"),
     [
-        ({"losses": {}}, "expected a finite loss of each of train, dev, got {}"),
-        ({"losses": {"train": 2.0}}, "expected a finite loss of each of train, dev"),
-        ({"losses": {"dev": 2.0, "train": 2.0}}, "expected a finite loss of each of train, dev"),
-        ({"losses": {"train": 2.0, "dev": float("nan")}}, "expected a finite loss"),
-        ({"losses": {"train": 2.0, "dev": "2.0"}}, "expected a finite loss"),
-        ({"losses": [2.0, 2.0]}, "expected a finite loss"),
-        ({"losses": None}, "expected a finite loss"),
-        ({"failure": "the loss is nan"}, "either losses or failure"),
-        ({"variant": "other"}, "its variant, 'other', is not in the header"),
-        ({"variant": ["kaiming"]}, "unhashable"),
-        ({"seed": "3"}, "expected variant, seed, weights"),
-        ({"weights": 3}, "expected variant, seed, weights"),
-        ({"more": 3}, "expected variant, seed, weights"),
+        ('["kaiming",3,"w3"]', "either the losses of train, dev or a failure, got ['kaiming'"),
+        ('["kaiming",3,"w3",2.0]', "either the losses of train, dev or a failure"),
+        ('["kaiming",3,"w3",2.0,2.0,2.0]', "either the losses of train, dev or a failure"),
+        ('["kaiming",3,"w3",2.0,NaN]', "expected a finite loss of each of train, dev, got {"),
+        ('["kaiming",3,"w3",2.0,"2.0"]', "expected a finite loss"),
+        ('["kaiming",3,"w3",2.0,null]', "expected a finite loss"),
+        ('["kaiming",3,"w3","the loss is nan",2.0]', "expected a finite loss"),
+        ('["other",3,"w3",2.0,2.0]', "its variant, 'other', is not in the header"),
+        ('[["kaiming"],3,"w3",2.0,2.0]', "expected variant, seed, weights"),
+        ('["kaiming","3","w3",2.0,2.0]', "expected variant, seed, weights"),
+        ('["kaiming",3,3,2.0,2.0]', "expected variant, seed, weights"),
+        ('{"variant":"kaiming","seed":3,"weights":"w3"}', "expected variant, seed, weights"),
     ],
 )
 def test_a_line_that_is_no_result_is_refused_with_its_number(
-    change: dict[str, Any], message: str, path: Path
+    line: str, message: str, path: Path
 ) -> None:
     with path.open("a") as file:
-        file.write(json.dumps(LINE | change) + "\n")
+        file.write(f"{line}\n")
     with pytest.raises(ValueError, match="is damaged in line 6") as caught:
         read_results(path)
     assert message in str(caught.value)
@@ -187,10 +179,10 @@ def test_a_line_that_is_no_result_is_refused_with_its_number(
         pass
 
 
-@pytest.mark.parametrize("line", ["[]", "{}", "", "3", '{"variant":', "x" * 300_000])
+@pytest.mark.parametrize("line", ["[]", "{}", "", "3", '["kaiming",', "x" * 300_000])
 def test_other_lines_are_refused_in_few_words(line: str, path: Path) -> None:
     with path.open("a") as file:
-        file.write(f"{line}\n{json.dumps(LINE)}\n")
+        file.write(f"{line}\n{LINE}\n")
     with pytest.raises(ValueError, match="is damaged in line 6") as caught:
         read_results(path)
     assert len(str(caught.value)) < 500
@@ -201,9 +193,9 @@ def test_other_lines_are_refused_in_few_words(line: str, path: Path) -> None:
     [
         "",
         "[]\n",
-        '{"format":"makemore3 sweep 0"}\n',
         '{"format":"makemore3 sweep 1"}\n',
-        '{"format":"makemore3 sweep 1","data":{},"versions":{},"splits":[],"variants":{"a":1}}\n',
+        '{"format":"makemore3 sweep 2"}\n',
+        '{"format":"makemore3 sweep 2","data":{},"versions":{},"splits":[],"variants":{"a":1}}\n',
         "x" * 300_000,
     ],
 )

@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "some.jsonl"
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
+def lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -94,14 +94,10 @@ def test_a_record_says_all_that_decides_its_numbers(made_up: Dataset, path: Path
             "lr_decay_step": 40,
         },
     }
-    assert [(line["variant"], line["seed"]) for line in rest] == [
-        ("deep", 1),
-        ("deep", 2),
-        ("kaiming", 1),
-        ("kaiming", 2),
-    ]
-    assert all(tuple(line["losses"]) == SPLITS for line in rest)
-    assert len({line["weights"] for line in rest}) == 4
+    assert tuple(header["splits"]) == SPLITS
+    assert [line[:2] for line in rest] == [["deep", 1], ["deep", 2], ["kaiming", 1], ["kaiming", 2]]
+    assert all(len(line) == 3 + len(SPLITS) for line in rest)
+    assert len({weights for _, _, weights, *_ in rest}) == 4
     assert read_results(path) == [results[i] for i in (3, 2, 1, 0)]
 
 
@@ -125,7 +121,8 @@ def test_a_record_of_fewer_losses_is_continued_with_as_many(path: Path, tmp_path
     dataset = load_dataset(Names(words + words[::2], "made up", "0" * 64))
     full = sweep(VARIANTS[:1], [1, 2], dataset, tmp_path / "full.jsonl")
     header, *rest = lines(tmp_path / "full.jsonl")
-    line = {**rest[0], "losses": {split: rest[0]["losses"][split] for split in SPLITS}}
+    assert tuple(header["splits"][: len(SPLITS)]) == SPLITS
+    line = rest[0][: 3 + len(SPLITS)]
     path.write_text(f"{json.dumps({**header, 'splits': SPLITS})}\n{json.dumps(line)}\n")
     results = sweep(VARIANTS[:1], [1, 2], dataset, path)
     assert [r.losses for r in results] == [
@@ -169,7 +166,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(
         assert runs < killed.read_bytes().count(b"\n") < 1 + 6
     killed.with_name("killed.jsonl.123.part").write_bytes(b"{")  # killed while it rewrote the file
     with killed.open("ab") as file:
-        file.write(b'{"variant":"kai')  # or while it added a line
+        file.write(b'["kai')  # or while it added a line
     sweep(LONG, [1, 2, 3], made_up, killed)
     assert killed.read_bytes() == path.read_bytes()
     assert not list(tmp_path.glob("*.part"))
@@ -374,10 +371,8 @@ def test_the_command_prints_means_and_names_failures(
         assert numbers[1::2] == pytest.approx(losses.std(0).tolist(), abs=1e-4)
 
     text = path.read_text().splitlines()
-    (place,) = (i for i, line in enumerate(text) if '"variant":"kaiming","seed":1,' in line)
-    line = json.loads(text[place])
-    del line["losses"]
-    text[place] = json.dumps({**line, "failure": "the loss is nan at step 7"})
+    (place,) = (i for i, line in enumerate(text) if line.startswith('["kaiming",1,'))
+    text[place] = json.dumps([*json.loads(text[place])[:3], "the loss is nan at step 7"])
     path.write_text("\n".join(text) + "\n")
     assert cli.main(command) == 0
     table = capsys.readouterr().out.splitlines()
