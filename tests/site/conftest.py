@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from site_visits import QuietHandler, Scheme, Site, Visit, open_window, visit_page
+from site_visits import QuietHandler, Site, Visit, open_window, visit_page
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://example.org/someone/makemore3"
 WIDTHS = (390, 1440)
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +52,10 @@ def _served(root: Path, name: str, path: str, **settings: str) -> Iterator[Site]
         server.shutdown()
 
 
-@pytest.fixture(
-    scope="session",
-    params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES],
-    ids=lambda window: f"{window[0]}-{window[1]}",
-)
+@pytest.fixture(scope="session", params=WIDTHS)
 def visits(site: Site, browser: Browser, request: pytest.FixtureRequest) -> list[Visit]:
-    """Every page of the site, visited in one kind of window."""
-    context = open_window(browser, *request.param)
+    """Every page of the site, visited in a window of one width."""
+    context = open_window(browser, request.param, "light")
     try:
         return [visit_page(context.new_page(), site, page) for page in site.pages]
     finally:
