@@ -74,8 +74,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     train_many = keep.kept_many(fast.train_many, item.config.stash[RUNS])
     with (
         patch.object(training, "train", train),
-        patch.object(reproduce, "train", train),
         patch.object(fast, "train_many", train_many),
+        patch.object(reproduce, "train", train),
+        patch.object(reproduce, "train_many", train_many),
     ):
         return (yield)
 

@@ -129,6 +129,14 @@ def _normed(
 
 SWEEPS = {
     "loss-log": LOSS_LOG,
+    "extra-steps": tuple(
+        Variant(
+            f"as-written-{steps}",
+            NetSpec("mlp", {"stage": "as-written"}),
+            TrainConfig(max_steps=steps, lr_decay_step=steps - 100_000),
+        )
+        for steps in (220_000, 400_000)
+    ),
     "learning-rate": tuple(
         Variant(f"{name}-lr{lr:g}", NetSpec("mlp", {"stage": name}), TrainConfig(lr=lr))
         for name, lr in product(("kaiming", "batch-norm"), RATES)
