@@ -81,18 +81,19 @@ def baked(path: Path) -> list[Problem]:
 
 Check = Callable[[Path], list[Problem]]
 OF_EVERY_PAGE: list[Check] = [numbers, times, figures, headings, fences]
-OF_PAGES_IN_DOCS: list[Check] = [front_matter, baked]
-FORM: list[Check] = [moments, rhythm, outputs]
-"""Of the pages in Markdown; a notebook is made to be run, cell by cell, on a wide screen."""
-OF_LECTURE_PAGES: list[Check] = [opening]
+OF_PAGES_IN_DOCS: list[Check] = [front_matter, baked, moments, rhythm, outputs]
+OF_LECTURE_PAGES_AND_NOTEBOOKS: list[Check] = [opening]
 CASES = [
     pytest.param(path, check, id=f"{path.relative_to(ROOT).as_posix()}-{check.__name__}")
     for path in [README, *PAGES]
     for check in [
         *OF_EVERY_PAGE,
         *(OF_PAGES_IN_DOCS if path in PAGES else []),
-        *(FORM if path in PAGES and path.suffix == ".md" else []),
-        *(OF_LECTURE_PAGES if path.parent == DOCS / "lecture" else []),
+        *(
+            OF_LECTURE_PAGES_AND_NOTEBOOKS
+            if path.parent == DOCS / "lecture" or path in NOTEBOOKS
+            else []
+        ),
     ]
 ]
 

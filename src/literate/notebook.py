@@ -3,7 +3,8 @@
 A notebook is its own store. Its cells hold their outputs, its metadata the digest of the code up to
 each cell, and what the outputs depend on beside it, so that an outdated output shows without a run.
 Below a cell that draws stands a Markdown cell which begins with one paragraph for each figure:
-`<!-- alt: alt text -->`, and in the next line a caption.
+`<!-- alt: alt text -->`, and in the next line a caption. A cell whose source Jupyter hides
+(`"jupyter": {"source_hidden": true}`) begins with a comment that says what it does.
 """
 
 import copy
@@ -52,7 +53,7 @@ class Cell:
 
     `number` counts all cells from 1, as a reader of the file would; `figures` are SVG or `<img>`,
     `html` is what libraries show as HTML; `texts` are the alt text and caption of each figure, from
-    the Markdown cell below.
+    the Markdown cell below; `hidden` says that Jupyter hides the code.
     """
 
     number: int
@@ -62,6 +63,12 @@ class Cell:
     html: str
     figures: tuple[str, ...]
     texts: tuple[tuple[str, str], ...]
+    hidden: bool
+
+    @property
+    def title(self) -> str:
+        """What the code does, as the comment in its first line says; empty without one."""
+        return "".join(re.findall(r"\A#\s*(.+)", self.code))
 
 
 def read_notebook(path: Path, *, outputs: bool = True) -> NotebookNode:
@@ -97,7 +104,8 @@ def code_cells(notebook: NotebookNode) -> list[Cell]:
             )
             figures = tuple(content for kind, content in shown if kind not in (_TEXT, _HTML))
             count, code = cell.execution_count, cell.source
-            found.append(Cell(number, code, count, text, html, figures, tuple(texts)))
+            hidden = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+            found.append(Cell(number, code, count, text, html, figures, tuple(texts), hidden))
     return found
 
 
@@ -140,6 +148,9 @@ def problems(notebook: NotebookNode) -> list[str]:
             )
         elif not all(alt for alt, _ in cell.texts):
             found.append(f"a figure of cell {cell.number} has no alt text")
+        elif cell.hidden and not cell.title:
+            told = "begin it with a comment that says what it does"
+            found.append(f"the source of cell {cell.number} is hidden: {told}")
     if not found and len(keys) > len(cells):
         found.append(f"it was baked with {len(keys)} code cells and has {len(cells)} now")
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
@@ -33,6 +34,7 @@ plugins:
   - literate
 markdown_extensions:
   - toc: {permalink: true}
+  - pymdownx.details
   - pymdownx.highlight: {anchor_linenums: false, pygments_lang_class: true}
   - pymdownx.superfences
   - literate: {docs: !relative $docs_dir}
@@ -141,6 +143,25 @@ def test_a_notebook_shows_code_outputs_figures_and_text(project):
     assert html.count("<h1") == 1
     assert "<style" not in html.partition("<body")[2]
     assert 'href="#more"' in html
+
+
+def test_a_hidden_cell_is_folded_below_its_comment_and_its_figure_stays(project):
+    project.page("index", "# Page\n")
+    source = '# Draw "it"\n\nprint("""a\n\nb""")'
+    hidden = new_code_cell(source, metadata={"jupyter": {"source_hidden": True}})
+    drawn = shown({"image/svg+xml": SVG, "text/plain": "f"})
+    hidden.outputs = [printed("a\n\nb\n"), drawn]
+    words = new_markdown_cell("<!-- alt: A line. -->\n**It rises.**")
+    project.write(new_markdown_cell("# T"), NotebookNode(hidden), words)
+    page = BeautifulSoup(project.build(), "html.parser")
+    fold = page.select_one("details.setup")
+    assert fold is not None
+    assert not fold.has_attr("open")
+    assert fold.summary.get_text() == "Draw ”it”"
+    assert fold.select_one(".language-python").get_text().strip() == source
+    assert fold.select_one(".lit-output").get_text() == "a\n\nb\n"
+    assert fold.select_one("figure") is None
+    assert page.select_one("details.setup + figure svg")["aria-label"] == "A line."
 
 
 TEXTS = {

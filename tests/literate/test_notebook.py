@@ -180,6 +180,10 @@ def test_what_was_baked_has_no_problems(path):
             lambda n: n["cells"][3].update(source="<!-- alt: -->\nCaption."),
             "a figure of cell 3 has no alt text",
         ),
+        (
+            lambda n: n["cells"][2].update(metadata={"jupyter": {"source_hidden": True}}),
+            "the source of cell 3 is hidden: begin it with a comment that says what it does",
+        ),
         (lambda n: n.update(cells=n["cells"][:2]), "baked with 2 code cells and has 1 now"),
     ],
 )
@@ -188,6 +192,14 @@ def test_problems_name_their_cell(path, change, message):
     found = problems(edited(path, change))
     assert len(found) >= 1
     assert re.search(message, found[0])
+
+
+def test_a_hidden_cell_says_in_its_first_line_what_it_does(path):
+    hidden = new_code_cell("#  Draw it\n# twice\nx", metadata={"jupyter": {"source_hidden": True}})
+    shown = new_code_cell("x  # no title")
+    first, second = code_cells(stored(path, hidden, shown))
+    assert (first.hidden, first.title) == (True, "Draw it")
+    assert (second.hidden, second.title) == (False, "")
 
 
 def test_trailing_blanks_do_not_outdate_an_output(path):
