@@ -53,7 +53,7 @@ class Cell:
 
     `number` counts all cells from 1, as a reader of the file would; `figures` are SVG or `<img>`,
     `html` is what libraries show as HTML; `texts` are the alt text and caption of each figure, from
-    the Markdown cell below; `hidden` says that Jupyter hides the code.
+    the Markdown cell below; `fold` is what hidden code says of itself, None where it is shown.
     """
 
     number: int
@@ -63,12 +63,7 @@ class Cell:
     html: str
     figures: tuple[str, ...]
     texts: tuple[tuple[str, str], ...]
-    hidden: bool
-
-    @property
-    def title(self) -> str:
-        """What the code does, as the comment in its first line says; empty without one."""
-        return "".join(re.findall(r"\A#\s*(.+)", self.code))
+    fold: str | None
 
 
 def read_notebook(path: Path, *, outputs: bool = True) -> NotebookNode:
@@ -104,8 +99,9 @@ def code_cells(notebook: NotebookNode) -> list[Cell]:
             )
             figures = tuple(content for kind, content in shown if kind not in (_TEXT, _HTML))
             count, code = cell.execution_count, cell.source
-            hidden = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
-            found.append(Cell(number, code, count, text, html, figures, tuple(texts), hidden))
+            hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
+            fold = "".join(re.findall(r"\A#\s*(.+)", code)) if hidden else None
+            found.append(Cell(number, code, count, text, html, figures, tuple(texts), fold))
     return found
 
 
@@ -148,7 +144,7 @@ def problems(notebook: NotebookNode) -> list[str]:
             )
         elif not all(alt for alt, _ in cell.texts):
             found.append(f"a figure of cell {cell.number} has no alt text")
-        elif cell.hidden and not cell.title:
+        elif cell.fold == "":
             told = "begin it with a comment that says what it does"
             found.append(f"the source of cell {cell.number} is hidden: {told}")
     if not found and len(keys) > len(cells):
@@ -258,11 +254,8 @@ def write_notebook(
     Raises:
         NotebookError: If what was drawn and the texts below do not fit together.
     """
-    notebook.metadata[_METADATA] = {
-        "inputs": dict(inputs),
-        "keys": list(_keys(code_cells(notebook))),
-        "versions": dict(versions),
-    }
+    keys = list(_keys(code_cells(notebook)))
+    notebook.metadata[_METADATA] = {"inputs": {**inputs}, "keys": keys, "versions": {**versions}}
     notebook.metadata.kernelspec = KERNEL
     notebook.metadata.language_info = {"name": "python"}
     if found := problems(notebook):

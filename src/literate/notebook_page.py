@@ -65,13 +65,13 @@ def _markdown(notebook: NotebookNode) -> Iterator[str]:
         for code in code_cells(NotebookNode(cells=[cell])):
             block = code.count or 0  # the cells were run in their order
             ticks = max(["```", *(f"{run}`" for run in re.findall("`{3,}", code.code))], key=len)
-            shown = []
-            if not cell.get("transient", {}).get("remove_source"):
-                shown += [f"{ticks}python", *code.code.split("\n"), ticks, ""]
+            shown = [f"{ticks}python", *code.code.split("\n"), ticks, ""]
+            if cell.get("transient", {}).get("remove_source"):
+                shown = []
             shown += [f"![](output-{block})", ""] if code.text else []
             shown += [f"![](html-{block})"] if code.html else []
-            if code.hidden:
-                title = code.title.replace('"', "”")
+            if code.fold:
+                title = code.fold.replace('"', "”")
                 shown = [f'??? setup "{title}"', "", *(f"    {line}".rstrip() for line in shown)]
             lines += shown
         yield "\n".join(lines)

@@ -59,14 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the pages' blocks print and draw, instead of comparing it",
     )
-    parser.addini("literate_docs", "the folder of the pages", default="docs")
-    parser.addini("literate_store", "the folder of the baked outputs", default="docs/baked")
-    inputs = "the inputs that pages may be baked from, a line `name value` each"
-    parser.addini("literate_inputs", inputs, type="linelist", default=[])
-    versions = "packages to name as provenance"
-    parser.addini("literate_versions", versions, type="linelist", default=[])
-    limit = "seconds a block may run"
-    parser.addini("literate_time_limit", limit, type="float", default=TIME_LIMIT)
+    add = parser.addini
+    add("literate_docs", "the folder of the pages", default="docs")
+    add("literate_store", "the folder of the baked outputs", default="docs/baked")
+    add("literate_inputs", "the inputs to bake from: lines `name value`", "linelist", [])
+    add("literate_versions", "packages to name as provenance", "linelist", [])
+    add("literate_time_limit", "seconds a block may run", "float", TIME_LIMIT)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -226,7 +224,7 @@ class _Session:
     def keep_or_compare(
         self, page: Page, chain: list[Block], recorded: dict[int, Recorded]
     ) -> Iterator[tuple[str, Any]]:
-        """Compare a chain's outputs, or keep them until the page can be written: what was done."""
+        """Compare a chain's outputs, or keep them until the page can be written; say which."""
         shown = self.shown(page.path)
         for block in chain:
             for problem in figure_problems(block, recorded[block.number].figures):
@@ -262,14 +260,12 @@ class _Session:
             found += [f"{shown}:{block.first_line}: {problem}" for problem in problems]
         yield self.judge(shown, found, len(chain), same_inputs)
 
-    def judge(
-        self, shown: Path, found: list[str], blocks: int, same_inputs: bool
-    ) -> tuple[str, Any]:
+    def judge(self, shown: Path, found: list[str], blocks: int, same: bool) -> tuple[str, int]:
         """Fail where something was found; otherwise say how many blocks were compared."""
         if found:
             found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
             raise BlockError("\n\n".join(found))
-        return _COMPARED if same_inputs else _NOT_COMPARED, blocks
+        return _COMPARED if same else _NOT_COMPARED, blocks
 
     def run_notebook(self, path: Path) -> tuple[str, Any]:
         path = self.located(path) or path

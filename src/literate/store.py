@@ -124,12 +124,8 @@ class Store:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
-        manifest = {
-            "format": _FORMAT,
-            "inputs": dict(baked.inputs),
-            "versions": dict(baked.versions),
-            "blocks": {},
-        }
+        given = {"inputs": dict(baked.inputs), "versions": dict(baked.versions)}
+        manifest = {"format": _FORMAT, **given, "blocks": {}}
         for number, output in sorted(baked.outputs.items()):
             files = _files(number, output)
             for file, text in files.items():

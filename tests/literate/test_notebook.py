@@ -198,8 +198,7 @@ def test_a_hidden_cell_says_in_its_first_line_what_it_does(path):
     hidden = new_code_cell("#  Draw it\n# twice\nx", metadata={"jupyter": {"source_hidden": True}})
     shown = new_code_cell("x  # no title")
     first, second = code_cells(stored(path, hidden, shown))
-    assert (first.hidden, first.title) == (True, "Draw it")
-    assert (second.hidden, second.title) == (False, "")
+    assert (first.fold, second.fold) == ("Draw it", None)
 
 
 def test_trailing_blanks_do_not_outdate_an_output(path):
