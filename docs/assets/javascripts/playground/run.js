@@ -2,7 +2,7 @@
 
 import { after, CHARACTERS, VOCAB } from "./data.js"
 import { describeWeights, inspect, softmax, updateRatios } from "./diagnostics.js"
-import { Engine, ROWS, STEPS } from "./engine.js"
+import { engine, ROWS, STEPS } from "./engine.js"
 import { build, parameterCount, weightsOf } from "./net.js"
 import { Twister } from "./random.js"
 
@@ -32,7 +32,7 @@ export class Run {
     this.#random = new Twister(settings.seed)
     this.net = build(settings, this.#random)
     this.parameters = parameterCount(this.net)
-    this.#engine = new Engine(module, this.net, settings.batch)
+    this.#engine = engine(module, this.net, settings.batch)
   }
 
   /** The next minibatches, in the notebook's order of random numbers. @param {number} steps */
