@@ -1,4 +1,4 @@
-/** The settings: what the reader can choose, the lecture's stages, and how an address names them. */
+/** The settings: what a reader can choose, the lecture's stages, and how an address names them. */
 
 import lecture from "../../playground/lecture.json" with { type: "json" }
 import { slider } from "./dom.js"
@@ -35,7 +35,7 @@ export function toQuery(settings, step) {
   return query.toString().replaceAll("%2F", "/")
 }
 
-/** What an address names; the rest, also what it names wrongly, is the stage's. @param {string} query */
+/** What an address names; what it omits, or has wrong, is the stage's. @param {string} query */
 export function fromQuery(query) {
   const asked = new URLSearchParams(query)
   const settings = stages[asked.get("stage") ?? ""]?.settings ?? stages["tanh-fixed"].settings

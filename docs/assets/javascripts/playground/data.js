@@ -33,14 +33,14 @@ export function unfold(text) {
   return text.replace(/(\d)(.*)/g, (_, shared, rest) => word = word.slice(0, shared) + rest)
 }
 
-/** Shuffle as the lecture does; 80 % of the names are to train on, 10 % dev. @param {string[]} words */
+/** Shuffle as the lecture does; 80 % of the names train, 10 % are dev. @param {string[]} words */
 export function dataset(words) {
   const shuffled = Twister.python(42).shuffle([...words])
   const [train, dev] = [0.8, 0.9].map((share) => Math.trunc(share * words.length))
   return { train: examples(shuffled.slice(0, train)), dev: examples(shuffled.slice(train, dev)) }
 }
 
-/** One example a character, the end included: a context and what follows. @param {string[]} words */
+/** One example a character, and the end: a context, and what follows. @param {string[]} words */
 function examples(words) {
   const y = Uint8Array.from(words.map((word) => `${word}.`).join(""), (c) => CHARACTERS.indexOf(c))
   let context = 0
@@ -48,7 +48,7 @@ function examples(words) {
   return { x, y }
 }
 
-/** The different contexts of a split, and how often each character follows. @param {Names["dev"]} split */
+/** The different contexts, and how often each character follows. @param {Names["dev"]} split */
 export function distinct({ x, y }) {
   /** @type {Uint32Array[]} */
   const follows = [] // at the number of the context

@@ -26,7 +26,7 @@ function roundUp(size) {
   return power * ([1, 1.5, 2, 3, 4, 5, 7].find((step) => step * power >= size) ?? 10)
 }
 
-/** Mean, standard deviation and a histogram from -limit to limit. @param {Named} of @param {number} limit */
+/** Mean, spread, and a histogram from -limit to limit. @param {Named} of @param {number} limit */
 function report({ name, values }, limit) {
   const counts = new Array(BINS).fill(0)
   for (let i = 0; i < values.length; i++) {
@@ -89,7 +89,7 @@ function saturation(h, units, threshold) {
 }
 
 /**
- * How much a step changed each weight: log10 of the standard deviations' quotient, as `UpdateRatios`.
+ * How much a step changed each weight: log10 of the quotient of two stds, as `UpdateRatios`.
  * @param {Float32Array[]} before @param {Named[]} after
  */
 export const updateRatios = (before, after) =>

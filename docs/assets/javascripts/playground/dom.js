@@ -69,7 +69,7 @@ export function connect() {
     )
 }
 
-/** Work that is done again if it was called meanwhile: the newest wish counts. @param {() => Promise<void>} work */
+/** Work that is done once more if it's called meanwhile. @param {() => Promise<void>} work */
 export function latest(work) {
   let wanted = false
   /** @type {Promise<void> | null} */

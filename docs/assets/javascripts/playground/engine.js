@@ -4,7 +4,7 @@ import { CONTEXT, VOCAB } from "./data.js"
 import { EMBEDDING, tensors } from "./net.js"
 
 /** @import {Net} from "./net.js" */
-/** @typedef {ReturnType<ReturnType<typeof engine>["look"]>} Seen what came by, row by row of the batch */
+/** @typedef {ReturnType<ReturnType<typeof engine>["look"]>} Seen by row of the batch */
 /** @typedef {ArrayLike<number>} Numbers of whole ones */
 
 export const STEPS = 500 // that one call of `train` takes at most
@@ -65,7 +65,7 @@ export function engine(module, net, batch) {
     },
 
     /**
-     * Pass forwards and backwards through the net, without a step. What is seen is void at the next.
+     * Pass forwards and backwards through the net, without a step. The next call overwrites it.
      * @param {Numbers} contexts
      * @param {Numbers} [targets] without them, a batch norm uses its running statistics, and there
      *     are no gradients

@@ -6,12 +6,12 @@ import { look, MISSIONS } from "./missions.js"
 /** @import {Settings} from "./controls.js" */
 /** @import {View} from "./diagnostics.js" */
 /** @import {Goal, Sight} from "./missions.js" */
-/** @import {Kept} from "./views.js" */
+/** @import {Kept, ViewName} from "./views.js" */
 
 /**
  * @param {HTMLElement} place of the mission that is under way
  * @param {(query: string) => void} start the playground anew
- * @param {(view?: string) => void} focus on a view, or on none
+ * @param {(view?: ViewName) => void} focus on a view, or on none
  */
 export function guide(place, start, focus) {
   /** @type {{goals: Goal[], boxes: Element[], before: Sight[], end: () => void} | null} */

@@ -9,7 +9,7 @@ import { SHORT_RUN } from "./run.js"
 import { keep, nothing, VIEWS } from "./views.js"
 
 /** @import {Settings} from "./controls.js" */
-/** @import {Shown} from "./views.js" */
+/** @import {Shown, ViewName} from "./views.js" */
 /** @import {Frame} from "./worker.js" */
 
 /**
@@ -63,7 +63,7 @@ export async function open(host, button) {
 
 /**
  * A net of the lecture and one of its settings, shown before the first step, or while it trains.
- * @param {string} stage @param {keyof Settings} key @param {string[]} views
+ * @param {string} stage @param {keyof Settings} key @param {ViewName[]} views
  * @param {number} least value @param {number} [until] steps
  * @returns {Promise<Mini>}
  */

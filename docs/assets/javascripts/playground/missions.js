@@ -7,7 +7,7 @@
 
 /** @import {Settings} from "./controls.js" */
 /** @import {View} from "./diagnostics.js" */
-/** @import {Kept} from "./views.js" */
+/** @import {Kept, ViewName} from "./views.js" */
 /** @typedef {ReturnType<typeof look>} Sight */
 /** @typedef {(sight: Sight, before: Sight[]) => boolean} Goal before: when earlier runs rested */
 
@@ -40,7 +40,7 @@ const squared = (now, before) =>
 /**
  * Settings as in an address, the view that it is about, which prediction comes true (counted
  * from 0), and what is to be seen.
- * @type {[id: string, start: string, view: string, answer: number, goals: Goal[]][]}
+ * @type {[id: string, start: string, view: ViewName, answer: number, goals: Goal[]][]}
  */
 export const MISSIONS = [
   ["hockey-stick", "stage=as-written", "loss", 1, [

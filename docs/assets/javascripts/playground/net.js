@@ -85,7 +85,7 @@ export const parameterCount = (net) =>
   tensors(net).filter(({ key }) => key !== "mean" && key !== "variance")
     .reduce((sum, { owner, key }) => sum + owner[key].length, 0)
 
-/** The weights whose updates are watched, by the package's names. @param {Net} net @returns {Named[]} */
+/** The weights whose updates are watched, as the package names them. @param {Net} net */
 export const weightsOf = ({ embedding, layers }) => [
   { name: "embedding.weight", values: embedding },
   ...layers.map(({ name, weight }) => ({ name: `${name}.weight`, values: weight })),

@@ -83,7 +83,7 @@ export async function open(host, query) {
     draw()
   }, (view) => {
     find(".lit-all").append(...figures)
-    if (view !== undefined) find(".lit-plots").append(find(`[data-view=${view}]`)) // beside the controls
+    if (view) find(".lit-plots").append(find(`[data-view=${view}]`)) // beside the controls
   })
 
   /** @type {Record<string, () => unknown>} */
@@ -221,8 +221,8 @@ export async function open(host, query) {
       ? `${met.length} of ${due.length} agree so far, of ${rows.length} published.`
       : corpus.fromLecture
       ? "These settings were never published: choose a stage of the lecture, and change nothing."
-      : "With these names other numbers come out than the lecturer's notebook printed. Choose the " +
-        "lecture's names below, and his digits stand here beside the new ones."
+      : "With these names other numbers come out than the lecturer's notebook printed. Choose " +
+        "the lecture's names below, and his digits stand here beside the new ones."
     published.innerHTML = known ? table(["quantity", "published", "here", "verdict"], rows) : ""
     published.toggleAttribute("hidden", !known)
   }

@@ -22,7 +22,7 @@ export class Run {
   #examples
   #random
   #engine
-  /** @type {ReturnType<Run["draw"]> | null} a minibatch that was looked at, its step not yet taken */
+  /** @type {ReturnType<Run["draw"]> | null} looked at, and not yet taken */
   #ahead = null
 
   /** @param {WebAssembly.Module} module @param {Names} names @param {Settings} settings */
@@ -42,7 +42,7 @@ export class Run {
     return { x: places.map((place) => x[place]), y: places.map((place) => y[place]) }
   }
 
-  /** Steps with one learning rate: late ones have a tenth, as in the notebook. @param {number} steps */
+  /** Steps with one learning rate: late ones have a tenth of it. @param {number} steps */
   #train(steps) {
     const { deep, lr } = this.settings
     const { x, y } = this.#ahead ?? this.draw(steps)
@@ -87,7 +87,7 @@ export class Run {
     return { losses, view: { ...view, weight: describeWeights(this.net) } }
   }
 
-  /** Pass the contexts of a split through the net, with running statistics. @param {Distinct} split */
+  /** Pass contexts through the net, with running statistics. @param {Distinct} split */
   *#passes({ contexts, follows }) {
     for (let start = 0; start < follows.length; start += ROWS) {
       const { forwards } = this.#engine.look(contexts.slice(start, start + ROWS))
@@ -138,11 +138,11 @@ export class Run {
     return loss
   }
 
-  /** As `sample_names`. @param {Twister} random @param {number} count @param {number} most letters */
-  sample(random, count, most) {
-    return Array.from({ length: count }, () => {
+  /** As `sample_names`. @param {Twister} random @param {number} names @param {number} letters */
+  sample(random, names, letters) {
+    return Array.from({ length: names }, () => {
       let name = ""
-      for (let context = 0, next; name.length < most; context = after(context, next)) {
+      for (let context = 0, next; name.length < letters; context = after(context, next)) {
         const logits = this.#engine.look([context]).forwards.at(-1)?.out ?? []
         next = random.multinomial(softmax(logits).map(Math.fround))
         if (next === 0) break

@@ -1,4 +1,4 @@
-/** What the playground shows of a run: each view is a plot, and a sentence that says what it shows. */
+/** What the playground shows of a run: each view is a plot, and a sentence on what is seen. */
 
 import { spread } from "./diagnostics.js"
 import { colourOf, COLOURS, densities, number, percent, plot, short } from "./plots.js"
@@ -9,7 +9,8 @@ import { colourOf, COLOURS, densities, number, percent, plot, short } from "./pl
 /**
  * @typedef {{losses: number[], updates: {step: number, ratios: number[]}[]}} Kept of a run
  * @typedef {{run: Kept, last: Kept, view: View, log: boolean, layer: number}} State
- * @typedef {{drawing: string, says: string}} Shown
+ * @typedef {{drawing: string, says: string}} Shown null where the net has no such thing
+ * @typedef {keyof typeof VIEWS} ViewName
  */
 
 /** @returns {Kept} before the first step */
@@ -56,7 +57,7 @@ function layers(reports, label, more = "") {
   return { drawing: densities(reports, label), says: `Std of the ${label}: ${stds}.${more}` }
 }
 
-/** @type {Record<string, [title: string, view: (state: State) => Shown | null]>} null: there is none */
+/** @satisfies {Record<string, [title: string, view: (state: State) => Shown | null]>} */
 export const VIEWS = {
   loss: ["Loss of the batch, mean and band", (state) => {
     const { run, last, log } = state
