@@ -24,7 +24,8 @@ export function guide(place, start, focus) {
     const verdict = element(`<p role="status"></p>`)
     predictions.after(verdict)
     predictions.querySelectorAll("li").forEach((item, i) => {
-      const label = element(`<label><input type="radio" name="${id}"><span></span></label>`)
+      const radio = `<input type="radio" name="mission-${id}">` // no name of a setting
+      const label = element(`<label>${radio}<span></span></label>`)
       label.lastElementChild?.append(...item.childNodes)
       label.oninput = () => {
         const right = "Now see whether it happens."
