@@ -22,11 +22,10 @@ SETUP = """async (text) => {
   const modules = await Promise.all(names.split(" ").map(bring))
   Object.assign(window, ...modules)
   const fetched = (name) => fetch(`/playground/${name}`)
-  window.lecture = await (await fetched("lecture.json")).json()
   window.engine = await WebAssembly.compile(await (await fetched("engine.wasm")).arrayBuffer())
   window.corpus = dataset(parse(text))
   window.made = (stage, changes) =>
-    new Run(engine, corpus, { ...preset(lecture, stage), ...changes })
+    new Run(engine, corpus, { ...stages[stage].settings, ...changes })
 }"""
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from makemore3 import cli
 from makemore3.lab import playground
+from makemore3.models import STAGES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "assets" / "playground"
@@ -21,6 +22,18 @@ def test_the_engine_was_made_from_the_present_sources():
 
 def test_the_facts_are_the_packages():
     assert json.loads((FOLDER / "lecture.json").read_text()) == playground.facts(), REMEDY
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "six-layers", "six-layers-batch-norm"])
+def test_every_setting_of_a_stage_can_be_chosen(stage: str):
+    facts = playground.facts()
+    settings = facts["stages"][stage]["settings"]
+    assert settings["stage"] == stage
+    for key, control in facts["controls"].items():
+        if settings["deep"] in control["nets"]:
+            assert settings[key] in [value for value, _ in control["values"]], key
+        words = [text for _, text in control["values"]]
+        assert len(set(words)) == len(words), key
 
 
 def test_the_engine_is_small():

@@ -44,11 +44,10 @@ WAYS = {
 
 SEE = """([id, changes, steps]) => {
   const [, start, , , goals] = MISSIONS.find(([each]) => each === id)
-  const { settings } = fromQuery(lecture, start)
+  const { settings } = fromQuery(start)
   const run = made(settings.stage, { ...settings, ...changes })
-  const [loss] = run.advance(steps)
-  const { settings: now, steps: taken, updates } = run
-  const sight = look({ settings: now, steps: taken, view: run.look(), loss, updates })
+  const losses = run.advance(steps)
+  const sight = look(run.settings, { losses, updates: run.updates }, run.look())
   window.sights.push(sight)
   return goals.map((test) => test(sight, window.sights.slice(0, -1)))
 }"""

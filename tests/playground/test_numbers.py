@@ -85,7 +85,8 @@ def test_the_shuffle_is_pythons(js: Evaluate, count: int):
 def test_the_examples_are_the_packages(js: Evaluate, names: Dataset):
     for split, expected in (("train", names.train), ("dev", names.dev)):
         x, y = (js(f"corpus.{split}.{part}.join()") for part in "xy")
-        assert x == ",".join(map(str, expected.x.flatten().tolist()))
+        contexts = expected.x @ torch.tensor([27**2, 27, 1])
+        assert x == ",".join(map(str, contexts.tolist()))
         assert y == ",".join(map(str, expected.y.tolist()))
 
 
@@ -109,7 +110,7 @@ def test_a_file_of_something_else_is_refused(js: Evaluate, text: str, message: s
 @pytest.mark.parametrize("name", NETS)
 def test_first_weights_are_the_packages(js: Evaluate, name: str):
     model, _ = built(name)
-    drawn = js(f"weightsOf({made(name)}.net).map(([name, w]) => [name, [...w]])")
+    drawn = js(f"weightsOf({made(name)}.net).map(({{ name, values }}) => [name, [...values]])")
     parameters = dict(model.named_parameters())
     assert [key for key, _ in drawn] == [key for key, p in parameters.items() if p.ndim == 2]
     for key, values in drawn:
@@ -128,7 +129,7 @@ def test_losses_are_torchs(js: Evaluate, names: Dataset, name: str):
 def test_the_chaotic_run_is_the_same_in_every_browser(js: Evaluate):
     losses = js(
         """(text) => {
-          const run = new Run(engine, dataset(parse(text)), preset(lecture, "as-written"))
+          const run = new Run(engine, dataset(parse(text)), stages["as-written"].settings)
           return run.advance(1001)
         }""",
         (files("makemore3") / "built_in_names.txt").read_text(),
@@ -256,8 +257,8 @@ def test_running_statistics_are_the_layers(js: Evaluate, names: Dataset):
     )
     layers = [layer for layer in model.modules() if isinstance(layer, BatchNorm1d)]
     for ours, layer in zip(norms, layers, strict=True):
-        assert ours["runningMean"] == pytest.approx(layer.running_mean.tolist(), abs=1e-5)
-        assert ours["runningStd"] == pytest.approx(layer.running_var.sqrt().tolist(), abs=1e-5)
+        assert ours["running"]["mean"] == pytest.approx(layer.running_mean.tolist(), abs=1e-5)
+        assert ours["running"]["std"] == pytest.approx(layer.running_var.sqrt().tolist(), abs=1e-5)
 
 
 def test_a_diverging_run_says_so(js: Evaluate):
@@ -274,4 +275,20 @@ def test_a_diverging_run_says_so(js: Evaluate):
 
 
 def test_the_alphabet_is_the_packages(js: Evaluate):
-    assert js("CHARACTERS") == "." + string.ascii_lowercase == js("lecture.characters")
+    assert js("CHARACTERS") == "." + string.ascii_lowercase
+
+
+def test_the_largest_net_has_room(js: Evaluate):
+    largest = {"depth": 20, "hidden": 300, "batch": 128}
+    assert largest == {key: js(f"controls.{key}.values.at(-1)[0]") for key in largest}
+    losses, shares = js(
+        """(largest) => {
+          const run = made("six-layers-batch-norm", largest)
+          const shares = run.look().saturation.map(({ share }) => share)
+          const losses = run.advance(2)
+          return [[...losses, run.loss(distinct(corpus.dev))], shares]
+        }""",
+        largest,
+    )
+    assert all(2 < loss < 5 for loss in losses)
+    assert len(shares) == 19

@@ -230,6 +230,18 @@ def test_a_mission_is_ticked_off(tab: Page, site: Site):
     assert heading.evaluate("h => h.nextElementSibling.nextElementSibling.tagName") == "P"
 
 
+def test_a_prediction_changes_no_setting(tab: Page, site: Site):
+    opened(tab, site)
+    tab.locator("#gain + button").click()  # a mission that is called as a setting is
+    gain = tab.get_by_role("slider", name="Gain")
+    expect(gain).to_have_attribute("aria-valuetext", "5/3")
+    tab.get_by_role("region", name="Mission").get_by_label("Almost nothing").check()
+    expect(gain).to_have_attribute("aria-valuetext", "5/3")
+    tab.get_by_role("button", name="One step").click()
+    expect(status(tab)).to_contain_text("1 step taken. Train loss")
+    assert parse_qs(urlsplit(tab.url).query) == {"stage": ["six-layers"], "step": ["1"]}
+
+
 def test_a_mission_opens_the_playground_by_itself(tab: Page, site: Site):
     tab.goto(f"{site.url}playground/#minus-three")
     tab.locator("#minus-three + button").click()

@@ -2,7 +2,7 @@
 //
 // A page reserves memory for the tensors of one net, says with `block` where they lie, and calls
 // `run` and `look` as often as it likes. What these need besides lies above the net, and is released
-// when they are done.
+// when they are done. The memory never grows: a page may keep views of it.
 
 #include "compiled.cpp"
 
@@ -16,9 +16,7 @@ extern "C" void *reserve(size_t bytes) {
     constexpr int64_t page = 65536, cache_line = 64;
     char *start = top;
     top += whole(bytes, cache_line);
-    const int64_t needed = whole(reinterpret_cast<size_t>(top), page) / page;
-    const int64_t missing = needed - int64_t(__builtin_wasm_memory_size(0));
-    if (missing > 0 && __builtin_wasm_memory_grow(0, missing) == size_t(-1)) __builtin_trap();
+    if (reinterpret_cast<size_t>(top) > __builtin_wasm_memory_size(0) * page) __builtin_trap();
     return start;
 }
 

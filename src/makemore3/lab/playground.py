@@ -1,16 +1,18 @@
 """What the playground takes from this package: the compiled trainer, and the lecture's facts.
 
 `python -m makemore3 playground FOLDER` writes three files there, which are under version control:
-`engine.wasm`, the trainer; `engine.json`, what it was made from; `lecture.json`, nets, published
-numbers and the address of the names.
+`engine.wasm`, the trainer; `engine.json`, what it was made from; `lecture.json`, controls,
+nets, published numbers and the address of the names.
 """
 
 import hashlib
 import importlib.util
+import inspect
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files
@@ -20,8 +22,9 @@ from typing import Any
 from makemore3.data import LECTURE_NAMES, Vocabulary
 from makemore3.files import written_whole
 from makemore3.lab.published import PUBLISHED
-from makemore3.models import LECTURE_SEED, STAGES
+from makemore3.models import LECTURE_SEED, STAGES, deep_mlp, mlp
 from makemore3.sampling import SAMPLING_SEED
+from makemore3.training import TrainConfig
 
 COMPILER = "ziglang==0.17.1"
 """A package with Clang, and the C++ library for WebAssembly; one version repeats its bytes."""
@@ -34,6 +37,7 @@ FLAGS = (
     *("-std=c++17", "-O3", "-DREAL=float", "-fno-exceptions", "-fno-rtti"),
     *("-fno-math-errno", "-fno-trapping-math"),
     *("-mllvm", "-inline-threshold=50"),  # a fifth smaller, and as fast
+    f"-Wl,--initial-memory={2**27}",  # of a largest net's 81 MB; untouched, it costs nothing
     *("-Wl,--strip-all", *(f"-Wl,--export={name}" for name in EXPORTS)),
 )
 """The compiler's options."""
@@ -78,27 +82,47 @@ def manifest(engine: bytes) -> dict[str, Any]:
 def facts() -> dict[str, Any]:
     """Return what the page needs to know of the lecture.
 
-    The nets are arguments of `mlp` and `deep_mlp`; with each stand the published numbers of its
-    runs, in the words of `makemore3.lab.published`.
+    With the settings of each stage stand the published numbers of its runs, in the words of
+    `makemore3.lab.published`; and with each control the values that a reader can choose, as a
+    number and in words.
     """
+    nets = {
+        key: (
+            stage.title,
+            {
+                **{"w1": stage.w1_std, "b1": stage.b1_std, "w2": stage.w2_std, "b2": stage.b2_std},
+                **{"norm": stage.batch_norm, "hidden": _units(mlp)},
+            },
+            [f"{key}, step 0", f"{key}, trained"],
+        )
+        for key, stage in STAGES.items()
+    }
+    deep = {"deep": True, "hidden": _units(deep_mlp)}
     six_layers = {
-        "six-layers": ({"title": "six layers", "gain": 5 / 3}, ["six layers, step 0"]),
+        "six-layers": ("six layers", deep | {"gain": 5 / 3}, ["six layers, step 0"]),
         "six-layers-batch-norm": (
-            {"title": "six layers, batch norm", "gain": 1.0, "batch_norm": True},
+            *("six layers, batch norm", deep | {"norm": True}),
             ["six layers, batch norm"],
         ),
     }
-    nets = {
-        key: (asdict(stage), [f"{key}, step 0", f"{key}, trained"]) for key, stage in STAGES.items()
+    config = TrainConfig()
+    settings = {
+        **{"deep": False, "w1": None, "b1": None, "w2": 1.0, "b2": 0.0, "norm": False},
+        **{"gain": 1.0, "depth": 6, "tanh": True, "scaled": True},
+        **{"batch": config.batch_size, "lr": config.lr, "seed": LECTURE_SEED},
     }
     return {
-        "seed": LECTURE_SEED,
         "sampling_seed": SAMPLING_SEED,
         "characters": Vocabulary().characters,
         "names": asdict(LECTURE_NAMES),
+        "controls": _controls(),
         "stages": {
-            key: {**net, "published": _published(runs)}
-            for key, (net, runs) in {**nets, **six_layers}.items()
+            key: {
+                "title": title,
+                "settings": {**settings, "stage": key, **changes},
+                "published": _published(runs),
+            }
+            for key, (title, changes, runs) in {**nets, **six_layers}.items()
         },
     }
 
@@ -124,6 +148,41 @@ def is_current(folder: Path) -> bool:
     if not engine.exists() or not made_from.exists():
         return False
     return made_from.read_bytes() == _json(manifest(engine.read_bytes()))
+
+
+def _units(net: Callable[..., Any]) -> int:
+    """Return how many a hidden layer of `mlp` or `deep_mlp` has if nothing is said."""
+    return inspect.signature(net).parameters["n_hidden"].default
+
+
+def _controls() -> dict[str, dict[str, Any]]:
+    """Return, for each setting, its label, the nets that have it (deep or not), and its values."""
+    scales = [0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 10]
+    gains = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.3, 5 / 3, 2, 2.5, 3, 4, 5]
+    one, deep, both = [False], [True], [False, True]
+    controls = {
+        "w1": ("Scale of W1", one, [*scales[:7], None, *scales[7:]]),
+        "b1": ("Scale of b1", one, [None, 0, 0.01, 0.1, 0.3, 1, 3]),
+        "w2": ("Scale of W2", one, scales),
+        "b2": ("Scale of b2", one, [0, 0.01, 0.1, 0.3, 1, 3]),
+        "gain": ("Gain", deep, gains),
+        "depth": ("Linear layers", deep, [*range(1, 21)]),
+        "lr": ("Learning rate", both, scales[1:]),
+        "hidden": ("Units in a layer", both, [16, 32, 50, 100, 200, 300]),
+        "batch": ("Examples in a batch", both, [2, 4, 8, 16, 32, 64, 128]),
+        "norm": ("Batch norm", both, [False, True]),
+        "tanh": ("Tanh between the layers", deep, [False, True]),
+        "scaled": ("Weights over √fan-in", deep, [False, True]),
+    }
+    words = {("w1", None): "Kaiming, 0.304", ("b1", None): "no b1", ("gain", 5 / 3): "5/3"}
+    return {
+        key: {
+            "label": label,
+            "nets": nets,
+            "values": [[v, words.get((key, v), json.dumps(v))] for v in values],
+        }
+        for key, (label, nets, values) in controls.items()
+    }
 
 
 def _published(runs: list[str]) -> list[list[str]]:

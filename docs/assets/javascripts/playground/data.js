@@ -1,12 +1,20 @@
 /** Names, and the examples that a net learns from; as `makemore3.data`. */
 
+import lecture from "../../playground/lecture.json" with { type: "json" }
 import { Twister } from "./random.js"
 
 /** @typedef {ReturnType<typeof dataset>} Names */
 /** @typedef {ReturnType<typeof distinct>} Distinct */
 
-export const CHARACTERS = ".abcdefghijklmnopqrstuvwxyz"
+export const CHARACTERS = lecture.characters
+export const VOCAB = CHARACTERS.length
 export const CONTEXT = 3
+
+/**
+ * The next context: a number, of which the digits to the base of VOCAB are characters.
+ * @param {number} context @param {number} character
+ */
+export const after = (context, character) => (VOCAB * context + character) % VOCAB ** CONTEXT
 
 /** @param {string} text one lower-case name a line */
 export function parse(text) {
@@ -19,56 +27,34 @@ export function parse(text) {
   return words
 }
 
-/**
- * Words of a sorted list, of which each line has the number of letters that it shares with the one
- * before, and the others.
- * @param {string} text
- */
+/** Undo `front_coded`: a digit says how much is as in the line before. @param {string} text */
 export function unfold(text) {
   let word = ""
   return text.replace(/(\d)(.*)/g, (_, shared, rest) => word = word.slice(0, shared) + rest)
 }
 
-/** Shuffle as the lecture does; 80 % of the names are to train on, 10 % dev. @param {string[]} words */
+/** Shuffle as the lecture does; 80 % of the names train, 10 % are dev. @param {string[]} words */
 export function dataset(words) {
   const shuffled = Twister.python(42).shuffle([...words])
   const [train, dev] = [0.8, 0.9].map((share) => Math.trunc(share * words.length))
   return { train: examples(shuffled.slice(0, train)), dev: examples(shuffled.slice(train, dev)) }
 }
 
-/** One example a character, the end included: a context and what follows. @param {string[]} words */
+/** One example a character, and the end: a context, and what follows. @param {string[]} words */
 function examples(words) {
-  const size = words.reduce((sum, word) => sum + word.length + 1, 0)
-  const split = { size, x: new Uint8Array(CONTEXT * size), y: new Uint8Array(size) }
-  let i = 0
-  for (const word of words) {
-    let context = [0, 0, 0]
-    for (const character of `${word}.`) {
-      split.x.set(context, CONTEXT * i)
-      split.y[i] = CHARACTERS.indexOf(character)
-      context = [...context.slice(1), split.y[i++]]
-    }
-  }
-  return split
+  const y = Uint8Array.from(words.map((word) => `${word}.`).join(""), (c) => CHARACTERS.indexOf(c))
+  let context = 0
+  const x = Uint16Array.from(y, (_, i) => context = y[i - 1] ? after(context, y[i - 1]) : 0)
+  return { x, y }
 }
 
-/**
- * The different contexts of a split, and how often each character follows.
- * @param {Names["train"]} split
- */
-export function distinct({ x, y, size }) {
-  const vocab = CHARACTERS.length
+/** The different contexts, and how often each character follows. @param {Names["dev"]} split */
+export function distinct({ x, y }) {
   /** @type {Uint32Array[]} */
-  const follows = [] // at the number whose digits the context is
-  for (let i = 0; i < size; i++) {
-    const key = (vocab * x[CONTEXT * i] + x[CONTEXT * i + 1]) * vocab + x[CONTEXT * i + 2]
-    follows[key] ??= new Uint32Array(vocab)
-    follows[key][y[i]]++
-  }
-  const keys = Object.keys(follows).map(Number)
-  const digits = [vocab * vocab, vocab, 1]
-  const contexts = keys.flatMap((key) => digits.map((digit) => Math.trunc(key / digit) % vocab))
-  return { contexts: Uint8Array.from(contexts), follows: keys.map((key) => follows[key]), size }
+  const follows = [] // at the number of the context
+  x.forEach((context, i) => (follows[context] ??= new Uint32Array(VOCAB))[y[i]]++)
+  const contexts = Object.keys(follows).map(Number)
+  return { contexts, follows: Object.values(follows), size: y.length }
 }
 
 /** @param {BufferSource} bytes */

@@ -3,10 +3,9 @@
 import { weightsOf } from "./net.js"
 
 /** @import {Seen} from "./engine.js" */
-/** @import {Net} from "./net.js" */
+/** @import {Named, Net} from "./net.js" */
 /** @typedef {ReturnType<typeof report>} Report one layer or weight in numbers */
 /** @typedef {ReturnType<typeof inspect>} View */
-/** @typedef {[string, ArrayLike<number>][]} Named */
 
 const BINS = 50
 const DEAD = 1e-3 // the largest local gradient that counts as none, as in `dead_units`
@@ -27,11 +26,8 @@ function roundUp(size) {
   return power * ([1, 1.5, 2, 3, 4, 5, 7].find((step) => step * power >= size) ?? 10)
 }
 
-/**
- * Mean, standard deviation and a histogram from -limit to limit.
- * @param {string} name @param {ArrayLike<number>} values @param {number} limit
- */
-function report(name, values, limit) {
+/** Mean, spread, and a histogram from -limit to limit. @param {Named} of @param {number} limit */
+function report({ name, values }, limit) {
   const counts = new Array(BINS).fill(0)
   for (let i = 0; i < values.length; i++) {
     const bin = Math.floor((values[i] / limit + 1) / 2 * BINS)
@@ -40,10 +36,10 @@ function report(name, values, limit) {
   return { name, ...spread(values), counts, limit }
 }
 
-/** Reports with one axis for all. @param {Named} named @param {number} [limit] */
+/** Reports with one axis for all. @param {Named[]} named @param {number} [limit] */
 function together(named, limit) {
-  const wide = 3.5 * Math.max(...named.map(([, values]) => spread(values).std))
-  return named.map(([name, values]) => report(name, values, limit ?? roundUp(wide)))
+  const wide = 3.5 * Math.max(...named.map(({ values }) => spread(values).std))
+  return named.map((each) => report(each, limit ?? roundUp(wide)))
 }
 
 /**
@@ -52,40 +48,32 @@ function together(named, limit) {
  */
 export function inspect(net, { forwards, backwards, embedding }, rows, threshold) {
   const hasTanh = net.layers.some(({ tanh }) => tanh)
-  const watched = net.layers.slice(0, -1).map(({ name, tanh, fanOut }, i) => ({
-    name: name === "hidden" ? "tanh" : tanh ? `tanh${i + 1}` : name, // as the package calls it
-    fanOut,
-    ...forwards[i],
-    ...backwards[i],
-  }))
-  const each = (
-    /** @type {"pre" | "out" | "gradient"} */ what,
-  ) => /** @type {Named} */ (watched.map((layer) => [layer.name, layer[what]]))
+  const watched = net.layers.slice(0, -1).map(({ name, tanh }, i) =>
+    name === "hidden" ? "tanh" : tanh ? `tanh${i + 1}` : name // as the package calls it
+  )
+  /** @param {(layer: number) => Float32Array} of */
+  const each = (of) => watched.map((name, i) => ({ name, values: of(i) }))
   const gradients = [embedding, ...backwards.map(({ weightGradient }) => weightGradient)]
   return {
     rows,
     threshold,
     hasTanh,
-    pre: together(each("pre")),
-    out: together(each("out"), hasTanh ? 1 : undefined),
-    saturation: hasTanh ? watched.map(({ out, fanOut }) => saturation(out, fanOut, threshold)) : [],
-    gradient: together(each("gradient")),
+    pre: together(each((i) => forwards[i].pre)),
+    out: together(each((i) => forwards[i].out), hasTanh ? 1 : undefined),
+    saturation: hasTanh
+      ? watched.map((_, i) => saturation(forwards[i].out, net.layers[i].fanOut, threshold))
+      : [],
+    gradient: together(each((i) => backwards[i].gradient)),
     weight: describeWeights(net),
-    weightGradient: together(weightsOf(net).map(([name], i) => [name, gradients[i]])),
-    norms: net.layers.flatMap(({ name, norm }, i) => {
-      const roots = (/** @type {Float32Array} */ values) => [...values.map(Math.sqrt)]
-      return norm
-        ? [{
-          name,
-          batchMean: [...forwards[i].mean],
-          batchStd: roots(forwards[i].variance),
-          runningMean: [...norm.mean],
-          runningStd: roots(norm.variance),
-        }]
-        : []
-    }),
+    weightGradient: together(weightsOf(net).map(({ name }, i) => ({ name, values: gradients[i] }))),
+    norms: net.layers.flatMap(({ name, norm }, i) =>
+      norm ? [{ name, batch: statistics(forwards[i]), running: statistics(norm) }] : []
+    ),
   }
 }
+
+/** @param {{mean: Float32Array, variance: Float32Array}} of a batch norm */
+const statistics = ({ mean, variance }) => ({ mean: [...mean], std: [...variance.map(Math.sqrt)] })
 
 /** @param {Float32Array} h what tanh put out @param {number} units @param {number} threshold */
 function saturation(h, units, threshold) {
@@ -101,15 +89,14 @@ function saturation(h, units, threshold) {
 }
 
 /**
- * How much a step changed each weight: log10 of the standard deviations' quotient, as `UpdateRatios`.
- * @param {Float32Array[]} before @param {Float32Array[]} after
+ * How much a step changed each weight: log10 of the quotient of two stds, as `UpdateRatios`.
+ * @param {Float32Array[]} before @param {Named[]} after
  */
-export function updateRatios(before, after) {
-  return after.map((now, i) => {
-    const change = now.map((v, j) => v - before[i][j])
-    return Math.log10(spread(change).std / spread(now).std)
+export const updateRatios = (before, after) =>
+  after.map(({ values }, i) => {
+    const change = values.map((v, j) => v - before[i][j])
+    return Math.log10(spread(change).std / spread(values).std)
   })
-}
 
 /** Histograms of the weights themselves. @param {Net} net */
 export const describeWeights = (net) => together(weightsOf(net))

@@ -25,52 +25,63 @@ export function table(head, rows) {
 
 /**
  * A slider through the values of a list.
- * @param {string} name @param {string} label @param {any[]} values @param {any} value
- * @param {string} text the value as a reader writes it
+ * @param {string} name @param {string} label @param {[any, string][]} values each as a reader
+ *     writes it @param {any} value
  */
-export const slider = (name, label, values, value, text) =>
-  `<label class="lit-slider"><span>${label}</span><input type="range" name="${name}" min="0"
-    max="${values.length - 1}" value="${values.indexOf(value)}" aria-valuetext="${text}">
-    <output>${text}</output></label>`
+export function slider(name, label, values, value) {
+  const at = values.findIndex(([each]) => each === value)
+  return `<label class="lit-slider"><span>${label}</span><input type="range" name="${name}" min="0"
+    max="${values.length - 1}" value="${at}" aria-valuetext="${values[at][1]}">
+    <output>${values[at][1]}</output></label>`
+}
 
 /** Say where a slider stands now. @param {HTMLInputElement} input @param {string} text */
 export function tellSlider(input, text) {
   input.setAttribute("aria-valuetext", text)
-  const output = input.nextElementSibling
-  if (output) output.textContent = text
+  input.nextElementSibling?.replaceChildren(text)
 }
 
 /** Brings the style sheet that belongs to these modules. */
 export function style() {
-  const link = document.createElement("link")
-  const loaded = new Promise((resolve, reject) => {
+  const link = element(
+    `<link rel="stylesheet" href="${new URL("playground.css", import.meta.url)}">`,
+  )
+  document.head.append(link)
+  return new Promise((resolve, reject) => {
     link.onload = resolve
     link.onerror = reject
   })
-  link.rel = "stylesheet"
-  link.href = new URL("playground.css", import.meta.url).href
-  document.head.append(link)
-  return loaded
 }
 
-/**
- * The worker, which answers commands, and sends frames while it trains.
- * @param {(frame: import("./worker.js").Frame) => void} onFrame
- */
-export function connect(onFrame) {
+/** The worker; what it is asked for waits until it has answered what was asked before. */
+export function connect() {
   const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" })
-  /** @type {PromiseWithResolvers<any>[]} */
-  const asked = []
-  worker.onmessage = ({ data: { frame, id, answer, error } }) => {
-    if (frame) onFrame(frame)
-    else if (error) asked[id].reject(new Error(error))
-    else asked[id].resolve(answer)
-  }
-  worker.onerror = () =>
-    asked.forEach(({ reject }) => reject(new Error("the worker did not start")))
-  return (/** @type {string} */ command, /** @type {any} */ argument = null) => {
-    const id = asked.push(Promise.withResolvers()) - 1
-    worker.postMessage({ id, command, argument })
-    return asked[id].promise
+  /** @type {Promise<any>} */
+  let last = Promise.resolve()
+  return (/** @type {string} */ command, /** @type {any} */ argument = null) =>
+    last = last.catch(() => {}).then(() =>
+      new Promise((resolve, reject) => {
+        worker.onmessage = ({ data: { answer, error } }) =>
+          error ? reject(new Error(error)) : resolve(answer)
+        worker.onerror = () => reject(new Error("the worker did not start"))
+        worker.postMessage({ command, argument })
+      })
+    )
+}
+
+/** Work that is done once more if it's called meanwhile. @param {() => Promise<void>} work */
+export function latest(work) {
+  let wanted = false
+  /** @type {Promise<void> | null} */
+  let busy = null
+  return () => {
+    wanted = true
+    return busy ??= (async () => {
+      while (wanted) {
+        wanted = false
+        await work()
+      }
+      busy = null
+    })()
   }
 }

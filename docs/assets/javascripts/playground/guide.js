@@ -3,28 +3,29 @@
 import { button, element } from "./dom.js"
 import { look, MISSIONS } from "./missions.js"
 
-/** @import {Goal, Moment, Sight} from "./missions.js" */
+/** @import {Settings} from "./controls.js" */
+/** @import {View} from "./diagnostics.js" */
+/** @import {Goal, Sight} from "./missions.js" */
+/** @import {Kept, ViewName} from "./views.js" */
 
 /**
  * @param {HTMLElement} place of the mission that is under way
  * @param {(query: string) => void} start the playground anew
- * @param {(view?: number) => void} focus on a view, or on none
+ * @param {(view?: ViewName) => void} focus on a view, or on none
  */
 export function guide(place, start, focus) {
   /** @type {{goals: Goal[], boxes: Element[], before: Sight[], end: () => void} | null} */
   let now = null
 
   for (const [id, query, view, answer, goals] of MISSIONS) {
-    const heading = document.getElementById(id)
-    const begin = heading?.nextElementSibling
-    if (!(begin instanceof HTMLButtonElement)) throw new Error(`the page has no mission ${id}`)
-    const words = until(begin)
-    const predictions = words.findIndex((each) => each.matches("ul"))
+    const [heading, begin, predictions] = [`#${id}`, `#${id} + button`, `#${id} ~ ul`].map((
+      each,
+    ) => /** @type {HTMLElement} */ (document.querySelector(each)))
     const verdict = element(`<p role="status"></p>`)
-    words.splice(predictions + 1, 0, verdict)
-    words[predictions].after(verdict)
-    words[predictions].querySelectorAll("li").forEach((item, i) => {
-      const label = element(`<label><input type="radio" name="${id}"><span></span></label>`)
+    predictions.after(verdict)
+    predictions.querySelectorAll("li").forEach((item, i) => {
+      const radio = `<input type="radio" name="mission-${id}">` // no name of a setting
+      const label = element(`<label>${radio}<span></span></label>`)
       label.lastElementChild?.append(...item.childNodes)
       label.oninput = () => {
         const right = "Now see whether it happens."
@@ -32,12 +33,24 @@ export function guide(place, start, focus) {
       }
       item.append(label)
     })
+    const words = until(begin)
+    const end = () => {
+      begin.after(...words)
+      begin.hidden = false
+      place.hidden = true
+      focus()
+      now = null
+    }
     begin.onclick = () => {
       now?.end()
       const title = element(
-        `<p class="lit-title" tabindex="-1">${heading?.firstChild?.textContent}</p>`,
+        `<p class="lit-title" tabindex="-1">${heading.firstChild?.textContent}</p>`,
       )
       const stop = element(button("End the mission", "end"))
+      stop.onclick = () => {
+        end()
+        begin.focus()
+      }
       place.replaceChildren(title, ...words, stop)
       const boxes = [...place.querySelectorAll("ol > li")].map((goal) => {
         const box = goal.querySelector(".lit-tick") ?? element(`<span class="lit-tick"></span>`)
@@ -46,35 +59,23 @@ export function guide(place, start, focus) {
         goal.classList.remove("lit-seen")
         return box
       })
-      if (boxes.length !== goals.length) throw new Error(`${id}: expected ${goals.length} goals`)
       now = { goals, boxes, before: [], end }
-      stop.onclick = () => {
-        end()
-        begin.focus()
-      }
       place.hidden = false
       begin.hidden = true
       focus(view)
       start(query)
       title.focus({ preventScroll: true })
     }
-    const end = () => {
-      begin.after(...words)
-      begin.hidden = false
-      place.hidden = true
-      focus()
-      now = null
-    }
   }
 
   /**
-   * Tick off what there is to be seen at this moment; a run that rests is remembered.
-   * @param {Moment} moment @param {boolean} rests
+   * Tick off what there is to be seen now; a run that rests is remembered.
+   * @param {boolean} rests @param {Settings} settings @param {Kept} run @param {View} view
    */
-  return (moment, rests) => {
+  return (rests, settings, run, view) => {
     if (!now) return
     const { goals, boxes, before } = now
-    const sight = look({ ...moment, updates: [...moment.updates] })
+    const sight = look(settings, run, view)
     goals.forEach((test, i) => {
       if (!test(sight, before)) return
       boxes[i].textContent = "seen: "
@@ -89,7 +90,7 @@ export function guide(place, start, focus) {
 function until(button) {
   const found = []
   for (let next = button.nextElementSibling; next; next = next.nextElementSibling) {
-    if (/^H[1-3]$/.test(next.tagName)) break
+    if (next.matches("h1, h2, h3")) break
     found.push(next)
   }
   return found

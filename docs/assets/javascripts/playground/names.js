@@ -1,15 +1,16 @@
 /** Which names the net learns: the ones that come along, or the lecture's own. */
 
+import lecture from "../../playground/lecture.json" with { type: "json" }
 import { sha256 } from "./data.js"
 import { button } from "./dom.js"
 
 /** @import {Corpus} from "./worker.js" */
 
 /**
- * @param {HTMLElement} place @param {any} lecture @param {Corpus} corpus in use at first
+ * @param {HTMLElement} place @param {Corpus} corpus in use at first
  * @param {(bytes: ArrayBuffer) => Promise<Corpus>} use
  */
-export function namesPanel(place, lecture, corpus, use) {
+export function namesPanel(place, corpus, use) {
   const { url, size, sha256: wanted } = lecture.names
   const host = new URL(url).host
   place.innerHTML = `<h2>The names</h2><p role="status"></p>

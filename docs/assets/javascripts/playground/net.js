@@ -1,10 +1,11 @@
 /** The lecture's nets, with the first weights of `makemore3.models`, bit for bit. */
 
-import { CHARACTERS, CONTEXT } from "./data.js"
+import { CONTEXT, VOCAB } from "./data.js"
 
 /** @import {Settings} from "./controls.js" */
 /** @import {Twister} from "./random.js" */
 /** @typedef {ReturnType<typeof build>} Net */
+/** @typedef {{name: string, values: Float32Array}} Named */
 
 export const EMBEDDING = 10
 const f = Math.fround
@@ -14,17 +15,12 @@ const f = Math.fround
  * @param {Settings} settings @param {Twister} random
  */
 export function build(settings, random) {
-  const embedding = random.randn(CHARACTERS.length * EMBEDDING)
-  const depth = settings.deep ? settings.depth : 2
+  const embedding = random.randn(VOCAB * EMBEDDING)
+  const [depth, layer] = settings.deep ? [settings.depth, deep] : [2, shallow]
   const layers = Array.from({ length: depth }, (_, i) => {
-    const last = i === depth - 1
     const fanIn = i ? settings.hidden : EMBEDDING * CONTEXT
-    const fanOut = last ? CHARACTERS.length : settings.hidden
-    return {
-      fanIn,
-      fanOut,
-      ...(settings.deep ? deep : shallow)(settings, random, fanIn, fanOut, i),
-    }
+    const fanOut = i < depth - 1 ? settings.hidden : VOCAB
+    return { fanIn, fanOut, ...layer(settings, random, fanIn, fanOut, i) }
   })
   return { embedding, layers }
 }
@@ -79,22 +75,18 @@ function batchNorm(size, gamma, momentum, keepsStd) {
 /** Every tensor that a step changes, and where it belongs. @param {Net} net */
 export function tensors(net) {
   /** @type {Record<string, any>[]} */
-  const owners = [net, ...net.layers.flatMap((layer) => layer.norm ? [layer, layer.norm] : [layer])]
+  const owners = [net, ...net.layers.flatMap((layer) => [layer, layer.norm ?? {}])]
   return owners.flatMap((owner) => Object.keys(owner).map((key) => ({ owner, key })))
     .filter(({ owner, key }) => owner[key] instanceof Float32Array)
 }
 
 /** The numbers that training adjusts. @param {Net} net */
 export const parameterCount = (net) =>
-  tensors(net).filter(({ key }) => !["mean", "variance"].includes(key))
+  tensors(net).filter(({ key }) => key !== "mean" && key !== "variance")
     .reduce((sum, { owner, key }) => sum + owner[key].length, 0)
 
-/** The weights whose updates are watched. @param {Net} net @returns {[string, Float32Array][]} */
-export function weightsOf({ embedding, layers }) {
-  return [
-    ["embedding.weight", embedding],
-    ...layers.map((
-      { name, weight },
-    ) => /** @type {[string, Float32Array]} */ ([`${name}.weight`, weight])),
-  ]
-}
+/** The weights whose updates are watched, as the package names them. @param {Net} net */
+export const weightsOf = ({ embedding, layers }) => [
+  { name: "embedding.weight", values: embedding },
+  ...layers.map(({ name, weight }) => ({ name: `${name}.weight`, values: weight })),
+]

@@ -1,17 +1,21 @@
 /** The playground's page: puts settings, run, views, missions and published numbers together. */
 
-import { changes, CONTROLS, form, fromQuery, preset, shown, toQuery } from "./controls.js"
-import { button, connect, style, table, tablePlace, tellSlider } from "./dom.js"
+import { changes, controls, form, fromQuery, stages, toQuery } from "./controls.js"
+import { button, connect, latest, style, table, tablePlace, tellSlider } from "./dom.js"
 import { guide } from "./guide.js"
 import { namesPanel } from "./names.js"
 import { percent, short } from "./plots.js"
 import { compare } from "./published.js"
 import { SHORT_RUN, WHOLE_RUN } from "./run.js"
-import { nothing, VIEWS } from "./views.js"
+import { keep, nothing, VIEWS } from "./views.js"
 
 /** @import {Settings} from "./controls.js" */
 /** @import {View} from "./diagnostics.js" */
 /** @import {Frame} from "./worker.js" */
+
+const FIGURES = Object.entries(VIEWS).map(([name, [title]]) =>
+  `<figure data-view="${name}"><figcaption>${title}</figcaption><div></div><p></p></figure>`
+)
 
 const PARTS = `
 <div class="lit-desk">
@@ -29,10 +33,7 @@ const PARTS = `
   <p class="lit-status" role="status"></p>
 </div>
 <p>The first layer is the palest, the last the fullest. Grey: the run before.</p>
-<div class="lit-plots lit-all">${
-  VIEWS.map(([title]) => `<figure><figcaption>${title}</figcaption><div></div><p></p></figure>`)
-    .join("")
-}</div>
+<div class="lit-plots lit-all">${FIGURES.join("")}</div>
 <h2>Layer by layer</h2>
 ${tablePlace("Layer by layer")}
 <h2>Names it makes up now</h2>
@@ -44,21 +45,18 @@ ${tablePlace("Published numbers")}
 
 /** @param {HTMLElement} host @param {string} query of the address, or empty */
 export async function open(host, query) {
-  const send = connect((frame) => show(frame))
-  const [opened] = await Promise.all([send("open"), style()])
-  const { lecture } = opened
-  /** @type {{corpus: import("./worker.js").Corpus}} */
-  let { corpus } = opened
-  let { settings, step } = fromQuery(lecture, query)
-  /** @type {Frame & {view: View}} */
+  const send = connect()
+  /** @type {[import("./worker.js").Corpus, any]} */
+  let [corpus] = await Promise.all([send("open"), style()])
+  let { settings, step } = fromQuery(query)
+  /** @type {Frame} */
   let frame = await send("make", settings)
   let run = nothing()
   let last = nothing()
   let untouched = true // the learning rate was not changed on the way
-  let training = 0 // how many times "train" was asked, and not answered
-  let stale = false
-  /** @type {Promise<void> | null} */
-  let making = null
+  let goal = 0 // steps to train to
+  let training = false
+  let making = Promise.resolve()
 
   host.innerHTML = PARTS
   host.classList.add("lit-play--open")
@@ -70,7 +68,8 @@ export async function open(host, query) {
     /** @type {HTMLInputElement} */ (find(`[name=${name}]`)).checked
   const figures = [...host.querySelectorAll("figure")]
   const [layers, published] = host.querySelectorAll(".lit-table")
-  const names = namesPanel(find(".lit-names"), lecture, corpus, async (bytes) => {
+  const names = namesPanel(find(".lit-names"), corpus, async (bytes) => {
+    goal = 0
     corpus = await send("names", bytes)
     await make()
     last = nothing()
@@ -79,17 +78,17 @@ export async function open(host, query) {
   const see = guide(find(".lit-mission"), async (start) => {
     host.scrollIntoView({ block: "start" })
     run = nothing()
-    await set(fromQuery(lecture, start).settings)
+    await set(fromQuery(start).settings)
     last = nothing()
     draw()
   }, (view) => {
     find(".lit-all").append(...figures)
-    if (view !== undefined) find(".lit-plots").append(figures[view]) // beside the controls
+    if (view) find(".lit-plots").append(find(`[data-view=${view}]`)) // beside the controls
   })
 
-  /** @type {Record<string, () => void>} */
+  /** @type {Record<string, () => unknown>} */
   const deeds = {
-    go: () => training ? send("stop") : train(WHOLE_RUN),
+    go: () => training ? goal = 0 : train(WHOLE_RUN),
     one: () => train(frame.steps + 1),
     short: () => train(SHORT_RUN),
     whole: () => train(WHOLE_RUN),
@@ -102,24 +101,23 @@ export async function open(host, query) {
   host.addEventListener("submit", (event) => event.preventDefault())
   host.addEventListener("input", ({ target }) => {
     const input = /** @type {HTMLInputElement} */ (target)
-    const { name, value, checked } = input
-    const values = CONTROLS.find(([key]) => key === name)?.[3]
+    const { name, value, checked, type } = input
     if (name === "stage") {
-      set(preset(lecture, value))
+      set(stages[value].settings)
       find("[name=stage]").focus() // in the new form
     } else if (name === "seed") input.validity.valid && value && change(name, Number(value))
-    else if (values) {
-      const chosen = values[Number(value)]
-      tellSlider(input, shown(name, chosen))
+    else if (name in controls) {
+      const isSlider = type === "range"
+      const [chosen, text] = controls[name].values[Number(isSlider ? value : checked)]
+      if (isSlider) tellSlider(input, text)
       change(name, chosen)
-    } else if (name in settings) change(name, checked)
-    else draw()
+    } else draw()
   })
 
   /** @param {Settings} wanted */
   function set(wanted) {
     settings = wanted
-    find("form").innerHTML = form(lecture, settings)
+    find("form").innerHTML = form(settings)
     return make()
   }
 
@@ -133,39 +131,46 @@ export async function open(host, query) {
     draw()
   }
 
+  const remake = latest(async () => {
+    const made = await send("make", settings)
+    if (run.losses.length) last = run
+    run = nothing()
+    untouched = true
+    show(made)
+  })
+
   /** A new run, with the settings of the moment when the worker is free; the old one turns grey. */
   function make() {
-    stale = true
-    return making ??= (async () => {
-      while (stale) {
-        stale = false
-        const made = await send("make", settings)
-        if (run.losses.length) last = run
-        run = nothing()
-        untouched = true
-        show(made)
-      }
-      making = null
-    })()
+    goal = 0
+    return making = remake()
   }
 
   /** @param {number} until steps */
   async function train(until) {
     await (frame.steps < until ? making : make())
-    training++
+    goal = Math.min(until, WHOLE_RUN)
+    if (training || frame.steps >= goal) return
+    training = true
     find("[data-do=go]").textContent = "Stop"
     find(".lit-status").textContent = "Training …"
-    await send("train", { until, slowly: ticked("slow") })
-    if (--training) return
+    const ask = () => send("train", { until: goal, slowly: ticked("slow") })
+    /** @type {Promise<Frame> | null} */
+    let coming = ask()
+    while (coming) {
+      const next = /** @type {Frame} */ (await coming) // drawn while the worker trains on
+      const done = next.steps >= goal || next.diverged
+      coming = !done ? ask() : next.ends ? null : send("rest")
+      show(next)
+    }
+    training = false
     find("[data-do=go]").textContent = "Train"
     report()
   }
 
   /** @param {Frame} next */
   function show(next) {
-    next.losses.forEach((loss) => run.losses.push(loss))
-    run.updates.push(...next.updates)
-    frame = { ...next, view: next.view ?? frame.view }
+    keep(run, next)
+    frame = next
     if (!training) report()
     draw()
     if (frame.ends) address()
@@ -183,18 +188,18 @@ export async function open(host, query) {
 
   /** State in the address, so that it can be linked to. */
   function address() {
-    const query = toQuery(lecture, settings, frame.steps)
+    const query = toQuery(settings, frame.steps)
     history.replaceState(null, "", `?${query}${location.hash}`)
   }
 
   function draw() {
-    const { view, steps, sampled, ends } = frame
+    const { view, sampled, ends } = frame
     if (layer.length !== view.out.length) {
       layer.innerHTML = view.out.map(({ name }) => `<option>${name}</option>`).join("")
       find(".lit-layer").hidden = view.out.length < 2
     }
     const state = { run, last, view, log: ticked("log"), layer: Math.max(0, layer.selectedIndex) }
-    VIEWS.forEach(([, show], i) => {
+    Object.values(VIEWS).forEach(([, show], i) => {
       const shown = show(state)
       figures[i].hidden = !shown
       if (!shown) return
@@ -204,25 +209,25 @@ export async function open(host, query) {
     layers.innerHTML = tableOfLayers(view)
     if (sampled.length) find(".lit-sampled").textContent = sampled.slice(0, 10).join(", ")
     agree()
-    see({ settings, steps, view, loss: run.losses[0], updates: run.updates }, ends)
+    see(ends, settings, run, view)
   }
 
   function agree() {
-    const known = corpus.fromLecture && untouched && !changes(lecture, settings).length
-    const rows = known ? compare(lecture, settings, run.losses, frame) : []
+    const known = corpus.fromLecture && untouched && !changes(settings).length
+    const rows = known ? compare(settings, run.losses, frame) : []
     const due = rows.filter(([, , ours]) => ours !== "not yet")
     const met = rows.filter(([, , , verdict]) => verdict === "agrees")
     find(".lit-agree").textContent = known
       ? `${met.length} of ${due.length} agree so far, of ${rows.length} published.`
       : corpus.fromLecture
       ? "These settings were never published: choose a stage of the lecture, and change nothing."
-      : "With these names other numbers come out than the lecturer's notebook printed. Choose the " +
-        "lecture's names below, and his digits stand here beside the new ones."
+      : "With these names other numbers come out than the lecturer's notebook printed. Choose " +
+        "the lecture's names below, and his digits stand here beside the new ones."
     published.innerHTML = known ? table(["quantity", "published", "here", "verdict"], rows) : ""
     published.toggleAttribute("hidden", !known)
   }
 
-  find("form").innerHTML = form(lecture, settings)
+  find("form").innerHTML = form(settings)
   show(frame)
   if (step) await train(step)
 }

@@ -90,7 +90,7 @@ export function short(value) {
 /** A share in per cent. @param {number} value */
 export const percent = (value) => `${(100 * value).toFixed(1)} %`
 
-/** Histograms of several layers as lines over one axis. @param {Report[]} reports @param {string} label */
+/** Histograms of layers as lines over one axis. @param {Report[]} reports @param {string} label */
 export function densities(reports, label) {
   const [{ limit }] = reports
   /** @type {Points[]} */

@@ -1,47 +1,38 @@
 /** What the lecturer's notebook printed, beside what has just come out. */
 
+import { stages } from "./controls.js"
 import { SHORT_RUN, WHOLE_RUN } from "./run.js"
 
 /** @import {Settings} from "./controls.js" */
 /** @import {Frame} from "./worker.js" */
-/** @typedef {number | string | undefined} Value undefined: not known, or not yet */
 
 /**
  * The published numbers of a stage, with ours where the run has come so far, and a verdict.
- * @param {any} lecture @param {Settings} settings @param {number[]} losses @param {Frame} frame
+ * @param {Settings} settings @param {number[]} losses @param {Frame} frame
  */
-export function compare(lecture, settings, losses, frame) {
-  /** @type {string[][]} */
-  const rows = lecture.stages[settings.stage].published
-  return rows.map(([quantity, published, tolerance]) => {
-    const value = measure(quantity, settings, losses, frame)
+export const compare = ({ stage, deep }, losses, frame) =>
+  stages[stage].published.map(([quantity, published, tolerance]) => {
+    const value = measure(quantity, deep, losses, frame)
     if (value === undefined) return [quantity, published, "not yet", ""]
     const ours = typeof value === "number" ? written(value, published) : value
     const off = Math.abs(plain(ours) - plain(published))
     const agrees = ours === published || off <= Number(tolerance) * 1.0001
     return [quantity, published, ours, agrees ? "agrees" : "differs"]
   })
-}
 
 /**
- * @param {string} quantity @param {Settings} settings @param {number[]} losses @param {Frame} frame
- * @returns {Value}
+ * @param {string} quantity @param {boolean} deep @param {number[]} losses @param {Frame} frame
+ * @returns {number | string | undefined} undefined: not known, or not yet
  */
-function measure(
-  quantity,
-  { deep },
-  losses,
-  { steps, ends, parameters, evaluation, view, sampled },
-) {
+function measure(quantity, deep, losses, frame) {
   const [name, what, which = what] = quantity.split(" ")
-  if (quantity === "parameters") return parameters
+  if (quantity === "parameters") return frame.parameters
   if (quantity === "loss" || quantity === "first loss") return losses[0]
-  if (name === "batch") return losses[Number(what.replaceAll(",", ""))]
-  if (!ends || !view || steps !== (deep ? SHORT_RUN : WHOLE_RUN)) return undefined
-  if (quantity.endsWith("loss")) {
-    const from = name === "own" ? evaluation?.own : evaluation
-    return from?.[quantity.includes("dev") ? "dev" : "train"]
-  }
+  if (name === "batch") return losses[plain(what)]
+  const { steps, ends, evaluation, own, view, sampled } = frame
+  if (!ends || steps !== (deep ? SHORT_RUN : WHOLE_RUN)) return undefined
+  if (name === "train" || name === "dev") return evaluation?.[name]
+  if (name === "own") return own?.[what === "dev" ? "dev" : "train"]
   if (name === "name") return sampled[Number(what) - 1]
   const layer = view.out.findIndex((each) => each.name === name)
   const weight = view.weight.findIndex((each) => each.name === `${name}.weight`)
@@ -53,11 +44,10 @@ function measure(
 
 /** With as many digits as the published number. @param {number} value @param {string} as */
 function written(value, as) {
-  const [digits, exponent] = as.split("e")
-  const places = digits.split(".")[1]?.length ?? 0
-  if (exponent !== undefined) return value.toExponential(places).replace(/e-(\d)$/, "e-0$1")
-  const [whole, fraction] = value.toFixed(places).replace(/^-(0\.?0*)$/, "$1").split(".")
-  return [whole.replace(/\B(?=(\d{3})+$)/g, ","), fraction].join(".").replace(/\.$/, "")
+  const places = as.match(/\.(\d+)/)?.[1].length ?? 0
+  if (as.includes("e")) return value.toExponential(places).replace(/e-(\d)$/, "e-0$1")
+  const digits = { minimumFractionDigits: places, maximumFractionDigits: places }
+  return value.toLocaleString("en", { ...digits, signDisplay: "negative" })
 }
 
 /** @param {string} number */

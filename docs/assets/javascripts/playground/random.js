@@ -58,7 +58,7 @@ export class Twister {
     return new Uint32Array(count).map(() => this.next() % n)
   }
 
-  /** `torch.randn(count)`; of fewer than 16, torch makes each in another way. @param {number} count */
+  /** `torch.randn(count)`; fewer than 16 are made in another way. @param {number} count */
   randn(count) {
     if (count < 16) throw new RangeError(`randn makes 16 numbers or more, got ${count}`)
     const uniform = () => (this.next() & 0xffffff) / 2 ** 24

@@ -1,8 +1,8 @@
 /** One run: a net, its minibatches, and what is noted of it; as `makemore3.training`. */
 
-import { CHARACTERS, CONTEXT } from "./data.js"
+import { after, CHARACTERS, VOCAB } from "./data.js"
 import { describeWeights, inspect, softmax, updateRatios } from "./diagnostics.js"
-import { Engine, ROWS, STEPS } from "./engine.js"
+import { engine, ROWS, STEPS } from "./engine.js"
 import { build, parameterCount, weightsOf } from "./net.js"
 import { Twister } from "./random.js"
 
@@ -22,7 +22,8 @@ export class Run {
   #examples
   #random
   #engine
-  #drawn = new Uint32Array() // places of examples whose step was looked at, and not yet taken
+  /** @type {ReturnType<Run["draw"]> | null} looked at, and not yet taken */
+  #ahead = null
 
   /** @param {WebAssembly.Module} module @param {Names} names @param {Settings} settings */
   constructor(module, names, settings) {
@@ -31,29 +32,21 @@ export class Run {
     this.#random = new Twister(settings.seed)
     this.net = build(settings, this.#random)
     this.parameters = parameterCount(this.net)
-    this.#engine = new Engine(module, this.net, settings.batch)
+    this.#engine = engine(module, this.net, settings.batch)
   }
 
   /** The next minibatches, in the notebook's order of random numbers. @param {number} steps */
-  #draw(steps) {
-    const { x, y, size } = this.#examples
-    const count = steps * this.settings.batch
-    const more = this.#random.randint(size, count - this.#drawn.length)
-    const places = this.#drawn.length ? Uint32Array.of(...this.#drawn, ...more) : more
-    const drawn = { places, x: new Uint8Array(CONTEXT * count), y: new Uint8Array(count) }
-    for (let i = 0; i < count; i++) {
-      const from = CONTEXT * places[i]
-      for (let t = 0; t < CONTEXT; t++) drawn.x[CONTEXT * i + t] = x[from + t]
-      drawn.y[i] = y[places[i]]
-    }
-    this.#drawn = new Uint32Array()
-    return drawn
+  draw(steps) {
+    const { x, y } = this.#examples
+    const places = this.#random.randint(y.length, steps * this.settings.batch)
+    return { x: places.map((place) => x[place]), y: places.map((place) => y[place]) }
   }
 
-  /** Steps with one learning rate: late ones have a tenth, as in the notebook. @param {number} steps */
+  /** Steps with one learning rate: late ones have a tenth of it. @param {number} steps */
   #train(steps) {
     const { deep, lr } = this.settings
-    const { x, y } = this.#draw(steps)
+    const { x, y } = this.#ahead ?? this.draw(steps)
+    this.#ahead = null
     const late = this.steps >= (deep ? 150_000 : 100_000)
     const losses = this.#engine.train(x, y, late ? lr / 10 : lr)
     this.diverged = !Number.isFinite(losses.at(-1))
@@ -69,11 +62,12 @@ export class Run {
       const step = this.steps
       const every = step < 1000 ? 10 : step < 10_000 ? 100 : 1000
       const past = step % every
-      const weights = () => weightsOf(this.net).map(([, weight]) => weight)
-      const before = past ? null : weights().map((weight) => weight.slice())
-      losses.push(...this.#train(before ? 1 : Math.min(STEPS, every - past, end - step)))
+      const before = past ? null : weightsOf(this.net).map(({ values }) => values.slice())
+      losses.push(
+        ...this.#train(before || this.#ahead ? 1 : Math.min(STEPS, every - past, end - step)),
+      )
       if (before && !this.diverged) {
-        this.updates.push({ step, ratios: updateRatios(before, weights()) })
+        this.updates.push({ step, ratios: updateRatios(before, weightsOf(this.net)) })
       }
     }
     return losses
@@ -81,8 +75,7 @@ export class Run {
 
   /** Describe the net with the minibatch of its next step, which is not yet taken. */
   look() {
-    const { places, x, y } = this.#draw(1)
-    this.#drawn = places
+    const { x, y } = this.#ahead ??= this.draw(1)
     const threshold = this.settings.deep ? 0.97 : 0.99 // of tanh, as the lecture counts
     return inspect(this.net, this.#engine.look(x, y), y.length, threshold)
   }
@@ -94,26 +87,20 @@ export class Run {
     return { losses, view: { ...view, weight: describeWeights(this.net) } }
   }
 
-  /**
-   * Pass the different contexts of a split through the net, with running statistics.
-   * @param {Distinct} split
-   * @returns {Generator<{seen: import("./engine.js").Seen, follows: Uint32Array[]}>}
-   */
+  /** Pass contexts through the net, with running statistics. @param {Distinct} split */
   *#passes({ contexts, follows }) {
     for (let start = 0; start < follows.length; start += ROWS) {
-      const part = contexts.subarray(CONTEXT * start, CONTEXT * (start + ROWS))
-      yield { seen: this.#engine.look(part), follows: follows.slice(start, start + ROWS) }
+      const { forwards } = this.#engine.look(contexts.slice(start, start + ROWS))
+      yield { forwards, follows: follows.slice(start, start + ROWS) }
     }
   }
 
   /** The mean loss over all examples of a split. @param {Distinct} split */
   loss(split) {
-    const vocab = CHARACTERS.length
     let loss = 0
-    for (const { seen, follows } of this.#passes(split)) {
-      const logits = seen.forwards.at(-1)?.out ?? new Float32Array()
+    for (const { forwards, follows } of this.#passes(split)) {
       follows.forEach((follow, i) => {
-        const probs = softmax(logits.subarray(vocab * i, vocab * (i + 1)))
+        const probs = softmax(forwards.at(-1)?.out.subarray(VOCAB * i, VOCAB * (i + 1)) ?? [])
         follow.forEach((n, j) => loss -= n && n * Math.log(probs[j]))
       })
     }
@@ -126,41 +113,39 @@ export class Run {
    * @param {Distinct} split
    */
   lossByOwnStatistics(split) {
-    const units = this.settings.hidden
-    const [sums, squares] = [new Float64Array(units), new Float64Array(units)]
-    for (const { seen, follows } of this.#passes(split)) {
-      const count = follows.map((follow) => follow.reduce((a, b) => a + b))
-      seen.forwards[0].pre.forEach((v, i) => {
-        sums[i % units] += count[Math.trunc(i / units)] * v
-        squares[i % units] += count[Math.trunc(i / units)] * v * v
-      })
-    }
-    const { norm } = this.net.layers[0]
+    const [{ norm, fanOut }] = this.net.layers
     if (!norm) throw new Error("the net has no norm")
     const { mean, variance, gamma, beta, eps } = norm
+    const [sums, squares] = [new Float64Array(fanOut), new Float64Array(fanOut)]
+    for (const { forwards: [{ pre }], follows } of this.#passes(split)) {
+      const counts = follows.map((follow) => follow.reduce((a, b) => a + b))
+      pre.forEach((v, i) => {
+        const count = counts[Math.trunc(i / fanOut)]
+        sums[i % fanOut] += count * v
+        squares[i % fanOut] += count * v * v
+      })
+    }
     const kept = [mean.slice(), variance.slice()]
-    for (let j = 0; j < units; j++) {
+    for (let j = 0; j < fanOut; j++) {
       const scale = gamma[j] / Math.sqrt(variance[j] + eps)
       const off = sums[j] / split.size
       mean[j] += (off - beta[j]) / scale
       variance[j] = (squares[j] - split.size * off * off) / (split.size - 1) / scale ** 2
     }
     const loss = this.loss(split)
-    norm.mean.set(kept[0])
-    norm.variance.set(kept[1])
+    mean.set(kept[0])
+    variance.set(kept[1])
     return loss
   }
 
-  /** As `sample_names`. @param {Twister} random @param {number} count @param {number} most letters */
-  sample(random, count, most) {
-    return Array.from({ length: count }, () => {
-      let context = [0, 0, 0]
+  /** As `sample_names`. @param {Twister} random @param {number} names @param {number} letters */
+  sample(random, names, letters) {
+    return Array.from({ length: names }, () => {
       let name = ""
-      while (name.length < most) {
-        const logits = this.#engine.look(Uint8Array.from(context)).forwards.at(-1)?.out ?? []
-        const next = random.multinomial(softmax(logits).map(Math.fround))
+      for (let context = 0, next; name.length < letters; context = after(context, next)) {
+        const logits = this.#engine.look([context]).forwards.at(-1)?.out ?? []
+        next = random.multinomial(softmax(logits).map(Math.fround))
         if (next === 0) break
-        context = [...context.slice(1), next]
         name += CHARACTERS[next]
       }
       return name

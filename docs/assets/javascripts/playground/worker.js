@@ -1,10 +1,12 @@
-/** Trains beside the page, and tells it at intervals how things are. */
+/** Trains beside the page, which asks for one thing after the other, and gets one answer each. */
 
+import lecture from "../../playground/lecture.json" with { type: "json" }
 import { dataset, distinct, parse, sha256, unfold } from "./data.js"
 import { Twister } from "./random.js"
-import { Run, WHOLE_RUN } from "./run.js"
+import { Run } from "./run.js"
 
 /** @import {Settings} from "./controls.js" */
+/** @import {Distinct, Names} from "./data.js" */
 /** @import {View} from "./diagnostics.js" */
 /** @typedef {ReturnType<typeof report>} Frame */
 /** @typedef {{count: number, fromLecture: boolean}} Corpus */
@@ -16,17 +18,15 @@ const TRAINING = 9 // times as long as looking
 
 /** @type {WebAssembly.Module} */
 let module
-/** @type {any} */
-let lecture
-/** @type {import("./data.js").Names} */
+/** @type {Names} */
 let names
-/** @type {{train: import("./data.js").Distinct, dev: import("./data.js").Distinct}} */
+/** @type {Record<keyof Names, Distinct>} */
 let splits
 /** @type {Run} */
 let run
-/** @type {Promise<void> | null} */
-let training = null
-let stopping = false
+/** @type {View} */
+let view
+let looking = 0 // milliseconds that the last report took
 
 /** @param {string} name */
 async function fetched(name) {
@@ -35,35 +35,32 @@ async function fetched(name) {
   return response
 }
 
-/** @param {BufferSource} bytes @returns {Promise<Corpus>} */
-async function use(bytes) {
-  const words = parse(new TextDecoder().decode(bytes))
-  names = dataset(words)
-  splits = { train: distinct(names.train), dev: distinct(names.dev) }
-  return { count: words.length, fromLecture: await sha256(bytes) === lecture.names.sha256 }
-}
-
 const commands = {
   async open() {
-    const [facts, engine, corpus] = await Promise.all(
-      ["lecture.json", "engine.wasm", "names.front.txt"].map(fetched),
-    )
-    lecture = await facts.json()
+    const [engine, corpus] = await Promise.all(["engine.wasm", "names.front.txt"].map(fetched))
     module = await WebAssembly.compile(await engine.arrayBuffer())
-    return { lecture, corpus: await use(new TextEncoder().encode(unfold(await corpus.text()))) }
+    return commands.names(new TextEncoder().encode(unfold(await corpus.text())))
   },
 
-  /** @param {ArrayBuffer} bytes */
+  /** @param {BufferSource} bytes @returns {Promise<Corpus>} */
   async names(bytes) {
-    await commands.stop()
-    return use(bytes)
+    const words = parse(new TextDecoder().decode(bytes))
+    names = dataset(words)
+    splits = { train: distinct(names.train), dev: distinct(names.dev) }
+    return { count: words.length, fromLecture: await sha256(bytes) === lecture.names.sha256 }
   },
 
   /** A new run, and its net before the first step. @param {Settings} settings */
-  async make(settings) {
-    await commands.stop()
+  make(settings) {
     run = new Run(module, names, settings)
-    return report(run.look(), [], true)
+    looking = 0
+    return commands.rest()
+  },
+
+  /** The net as it is now. */
+  rest() {
+    view = run.look()
+    return report([], true)
   },
 
   /** @param {number} lr */
@@ -71,85 +68,54 @@ const commands = {
     run.settings.lr = lr
   },
 
-  async stop() {
-    stopping = true
-    await training
-  },
-
-  /** @param {{until: number, slowly: boolean}} how */
+  /** Train until it is time for a report. @param {{until: number, slowly: boolean}} how */
   async train({ until, slowly }) {
-    await commands.stop()
-    stopping = false
-    training = train(Math.min(until, WHOLE_RUN), slowly)
-    await training
-  },
-}
-
-/** @param {number} until steps @param {boolean} slowly */
-async function train(until, slowly) {
-  const long = until - run.steps > 10_000
-  let looking = 0 // milliseconds that the last report took
-  let ends = run.steps >= until || run.diverged
-  if (ends) postMessage({ frame: report(run.look(), [], true) })
-  while (!ends) {
     const start = performance.now()
-    const frame = long && run.steps > 2000 ? FRAME_OF_LONG_RUNS : FRAME
-    const pause = start + (slowly ? 0 : Math.max(frame, TRAINING * looking))
+    if (slowly) await new Promise((resolve) => setTimeout(resolve, FRAME))
+    const frame = run.steps > 2000 && until - run.steps > 10_000 ? FRAME_OF_LONG_RUNS : FRAME
+    const pause = slowly ? start : start + Math.max(frame, TRAINING * looking)
     const losses = []
     while (performance.now() < pause && run.steps < until - 1 && !run.diverged) {
       losses.push(...run.advance(Math.min(until - 1 - run.steps, run.steps < 1000 ? 10 : 100)))
     }
     const trained = performance.now()
-    const last = run.diverged ? { losses: [], view: null } : run.lookAndStep()
-    ends = stopping || run.steps >= until || run.diverged
-    postMessage({ frame: report(last.view, [...losses, ...last.losses], ends) })
-    looking = performance.now() - trained
-    // Messages come in between.
-    await new Promise((resolve) => setTimeout(resolve, slowly ? FRAME : 0))
-    if (stopping && !ends) {
-      postMessage({ frame: report(null, [], true) })
-      ends = true
+    if (!run.diverged) {
+      const last = run.lookAndStep()
+      view = last.view
+      losses.push(...last.losses)
     }
-  }
+    const made = report(losses, run.steps >= until || run.diverged)
+    looking = performance.now() - trained
+    return made
+  },
 }
 
 /**
- * @param {View | null} view @param {number[]} losses since the last report
+ * @param {number[]} losses since the last report
  * @param {boolean} ends whether the net rests now, so that there is time for its losses
  */
-function report(view, losses, ends) {
-  const evaluated = ends && run.steps > 0 && !run.diverged
+function report(losses, ends) {
+  const { steps, parameters, diverged, settings: { norm, deep } } = run
+  const evaluated = ends && steps > 0 && !diverged
+  const both = (/** @type {(split: Distinct) => number} */ of) => ({
+    train: of(splits.train),
+    dev: of(splits.dev),
+  })
   return {
-    steps: run.steps,
-    parameters: run.parameters,
-    diverged: run.diverged,
-    view,
-    losses,
-    ends,
+    ...{ steps, parameters, diverged, view, losses, ends },
     updates: run.updates.splice(0),
-    sampled: run.diverged
+    sampled: diverged
       ? []
       : run.sample(new Twister(lecture.sampling_seed), evaluated ? 20 : 10, 30),
-    evaluation: evaluated ? evaluate() : null,
+    evaluation: evaluated ? both((split) => run.loss(split)) : null,
+    own: evaluated && norm && !deep ? both((split) => run.lossByOwnStatistics(split)) : null,
   }
 }
 
-function evaluate() {
-  const { deep, norm } = run.settings
-  const { train, dev } = splits
-  const both = (/** @type {(split: typeof dev) => number} */ of) => ({
-    train: of(train),
-    dev: of(dev),
-  })
-  const own = norm && !deep ? both((split) => run.lossByOwnStatistics(split)) : null
-  return { ...both((split) => run.loss(split)), own }
-}
-
-addEventListener("message", async ({ data: { id, command, argument } }) => {
+addEventListener("message", async ({ data: { command, argument } }) => {
   try {
-    const answer = await /** @type {any} */ (commands)[command](argument)
-    postMessage({ id, answer })
+    postMessage({ answer: await /** @type {any} */ (commands)[command](argument) })
   } catch (error) {
-    postMessage({ id, error: /** @type {Error} */ (error).message })
+    postMessage({ error: /** @type {Error} */ (error).message })
   }
 })
