@@ -341,7 +341,7 @@ def test_times_are_told_with_their_lines():
     ("markup", "problems"),
     [
         ("![A curve of the loss over steps.](baked) Caption", []),
-        ("![Twenty letters long](baked) Caption", []),
+        ("![Exactly 20 long text](baked) Caption", []),
         (
             "![Short alt](baked) Caption",
             [(5, "expected an alt text of at least 20 characters, found 'Short alt'")],
