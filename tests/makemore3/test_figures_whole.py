@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from cycler import cycler
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
@@ -150,9 +151,7 @@ def artists(ax: Axes) -> Iterator[str]:
     for line in ax.lines:
         style = f"{to_hex(line.get_color())} {line.get_linestyle()} {line.get_linewidth():g}"
         marker = f"{line.get_marker()} {line.get_markersize():g}"
-        label = str(line.get_label())  # matplotlib's own begin with an underscore
-        named = "" if label[:1] == "_" else repr(label)
-        yield f"line {named}: {style}, {marker}, alpha {line.get_alpha()}"
+        yield f"line {named(line)}: {style}, {marker}, alpha {line.get_alpha()}"
         yield f"  {listed(line.get_xdata())}\n  {listed(line.get_ydata())}"
     for patch in ax.patches:
         colors = f"{to_hex(patch.get_facecolor(), True)} {to_hex(patch.get_edgecolor(), True)}"
@@ -167,7 +166,7 @@ def artists(ax: Axes) -> Iterator[str]:
         assert not isinstance(some, PathCollection)
         color = some.get_facecolor() if isinstance(some, PolyCollection) else some.get_edgecolor()
         places = np.concatenate([path.vertices for path in some.get_paths()])
-        yield f"{kind} {some.get_label()!r} {to_hex(np.asarray(color)[0], True)}: {listed(places)}"
+        yield f"{kind} {named(some)} {to_hex(np.asarray(color)[0], True)}: {listed(places)}"
     for image in ax.images:
         data = np.asarray(image.get_array())
         yield f"image {image.get_cmap().colors}, {image.get_clim()}: {listed(data)}"
@@ -178,6 +177,11 @@ def artists(ax: Axes) -> Iterator[str]:
         place = legend.get_bbox_to_anchor().transformed(ax.transAxes.inverted())
         columns = f"{legend._ncols} columns, {legend._loc}"
         yield f"legend {names}, {columns}: {listed(place.get_points())}"
+
+
+def named(artist: Artist) -> str:
+    label = str(artist.get_label())
+    return "unnamed" if label.startswith("_") else repr(label)  # matplotlib's own
 
 
 def where_of(text: Text) -> str:
