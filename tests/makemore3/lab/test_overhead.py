@@ -118,6 +118,24 @@ def test_every_net_starts_alike_each_time_and_takes_steps_of_plain_descent(name:
     assert type(optimizer) is SGD
 
 
+def test_the_nets_and_their_batches_have_the_sizes_that_were_measured() -> None:
+    made = {name: make() for name, make in NETS.items()}
+    found = {
+        name: (sum(p.numel() for p in model.parameters()), tuple(x.shape), tuple(y.shape))
+        for name, (model, x, y) in made.items()
+    }
+    assert found == {
+        "the lecture's net": (12_097, (32, 3), (32,)),
+        "conv net": (58_022, (32, 3, 16, 16), (32,)),
+        "transformer": (153_664, (32, 16), (32, 16)),
+    }
+    _, tokens, following = made["transformer"]
+    assert torch.equal(tokens[:, 1:], following[:, :-1])
+    assert tokens.max() == 19
+    assert made[LECTURE][1].max() == made[LECTURE][2].max() == 26
+    assert made["conv net"][2].max() == 5
+
+
 @pytest.mark.parametrize("every", [100, 10, 1])
 def test_a_monitor_samples_as_often_as_its_name_says(
     every: int, monkeypatch: pytest.MonkeyPatch
