@@ -151,10 +151,12 @@ def test_links_of_downloaded_notebooks_lead_to_the_site(project, directories, pa
     assert copies["a try.ipynb"].cells[1].outputs == original.cells[1].outputs
 
 
-def test_without_a_site_address_their_links_are_text(project):
+def test_without_an_address_links_are_text_and_without_colab_there_is_none_to_it(project):
     config = project.path / "mkdocs.yml"
-    config.write_text(CONFIG.replace("site_url: https://e.org/repo/\n", ""))
-    project.build()
+    text = CONFIG.replace("site_url: https://e.org/repo/\n", "")
+    config.write_text(text.replace("      colab: https://colab.example/tree\n", ""))
+    html = project.build()
+    assert '<p><a href="a%20try.ipynb" download>Download this notebook</a></p>' in html
     copy = nbformat.read(project.site / "notebooks" / "a try" / "a try.ipynb", 4)
     assert copy.cells[0].source == "# Try\n\nSee the page and more."
 
@@ -177,12 +179,3 @@ def test_what_the_steps_after_the_build_find_fails_a_strict_one(project, caplog)
     assert [record.getMessage() for record in told] == [
         "index.html: the style sheet none.css is not in the site"
     ]
-
-
-def test_without_colab_a_notebooks_page_offers_the_download_alone(project):
-    config = project.path / "mkdocs.yml"
-    config.write_text(CONFIG.replace("      colab: https://colab.example/tree\n", ""))
-    offered = '<p><a href="a%20try.ipynb" download>Download this notebook</a></p>'
-    html = project.build()
-    assert offered in html
-    assert "Colab" not in html
