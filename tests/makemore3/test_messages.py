@@ -110,7 +110,8 @@ def same(layer: nn.Module) -> nn.Sequential:
 
 REFUSED: dict[str, Callable[[], object]] = {
     "a letter": lambda: Vocabulary().encode("Émma"),
-    "a long text": lambda: Vocabulary().encode("?" * 50),
+    "a text of 40": lambda: Vocabulary().encode("?" * 40),
+    "a longer text": lambda: Vocabulary().encode("?" * 41),
     "an index": lambda: Vocabulary().decode([0, 27]),
     "no words": lambda: build_split([], Vocabulary()),
     "no context": lambda: build_split(["a"], Vocabulary(), block_size=0),

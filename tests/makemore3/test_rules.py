@@ -501,6 +501,13 @@ def test_a_report_is_written_to_the_letter(name: str, form: str) -> None:
     assert found == (Path(__file__).parent / "reports" / f"{name}.{form}").read_text("utf-8")
 
 
+@pytest.mark.parametrize(("word", "widest"), [("four", 44), ("a", 43)])
+def test_a_line_has_at_most_44_columns(word: str, widest: int) -> None:
+    words = replace(FINDING, words=" ".join([word] * 60), advice="", source=Source("", "a.md#b"))
+    lines = text(report(findings=()), (words,)).split("\n")
+    assert max(map(len, lines)) == widest
+
+
 def test_of_many_rows_the_middle_is_left_out() -> None:
     for count, middle in ((24, []), (25, ["... 1 more"]), (40, ["... 16 more"])):
         many = report(*(weight(f"w{index}") for index in range(count)))
