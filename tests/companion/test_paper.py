@@ -121,7 +121,7 @@ def test_chromium_prints_into_one_file(
         *(["--no-sandbox"] if root else []),
         "--print-to-pdf",
     ]
-    values = dict(option.partition("=")[::2] for option in called)
+    values = {name: value for name, _, value in (option.partition("=") for option in called)}
     profile, target = Path(values["--user-data-dir"]), Path(values["--print-to-pdf"])
     assert profile.parent == target.parent
     assert not target.parent.exists()  # nothing stays behind

@@ -122,7 +122,8 @@ DRAWN: dict[str, Callable[[], Axes | list[Axes]]] = {
     ),
     "intervals": lambda: figures.plot_intervals(
         {"a": {2.0: (0.0, 1.0, 2.0), 1.0: (-1.0, 0.5, 0.5)}, "b": {1.0: (0.0, 0.0, 0.0)}},
-        **{"xlabel": "depth", "ylabel": "difference"},
+        xlabel="depth",
+        ylabel="difference",
     ),
     "report": lambda: figures.plot_report(report()),
     "roofline": lambda: figures.plot_roofline(
@@ -157,7 +158,8 @@ def artists(ax: Axes) -> Iterator[str]:
         colors = f"{to_hex(patch.get_facecolor(), True)} {to_hex(patch.get_edgecolor(), True)}"
         shape = patch.get_path().vertices
         if isinstance(patch, StepPatch):
-            shape = np.concatenate([patch.get_data().values, patch.get_data().edges])
+            counts, edges, _ = patch.get_data()
+            shape = np.concatenate([counts, edges])
         elif isinstance(patch, Rectangle | FancyBboxPatch):
             shape = [patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height()]
         yield f"patch {colors} {patch.get_linestyle()}: {listed(shape)}"
@@ -169,10 +171,13 @@ def artists(ax: Axes) -> Iterator[str]:
         yield f"{kind} {named(some)} {to_hex(np.asarray(color)[0], True)}: {listed(places)}"
     for image in ax.images:
         data = np.asarray(image.get_array())
-        yield f"image {image.get_cmap().colors}, {image.get_clim()}: {listed(data)}"
+        colormap: Any = image.get_cmap()
+        yield f"image {colormap.colors}, {image.get_clim()}: {listed(data)}"
     for text in ax.texts:
-        yield f"text {text.get_text()!r}, {text.get_ha()} {text.get_va()}: {where_of(text)}"
-    if legend := ax.get_legend():
+        sides = f"{text.get_horizontalalignment()} {text.get_verticalalignment()}"
+        yield f"text {text.get_text()!r}, {sides}: {where_of(text)}"
+    legend: Any = ax.get_legend()
+    if legend:
         names = [text.get_text() for text in legend.get_texts()]
         place = legend.get_bbox_to_anchor().transformed(ax.transAxes.inverted())
         columns = f"{legend._ncols} columns, {legend._loc}"

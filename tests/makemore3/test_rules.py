@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -223,7 +224,9 @@ guessed = partial(measures.against_guess, after=20)
     ],
 )
 def test_a_measure_by_hand(
-    measure: measures.Measured | Any, facts: Report, measured: list[measures.Measured]
+    measure: Callable[[Report], Iterable[measures.Measured]],
+    facts: Report,
+    measured: list[measures.Measured],
 ) -> None:
     found = list(measure(facts))
     assert [name for name, _ in found] == [name for name, _ in measured]
