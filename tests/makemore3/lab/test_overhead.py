@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -154,6 +155,64 @@ def test_a_monitor_samples_as_often_as_its_name_says(
     (monitor,) = monitors
     assert monitor.report().steps == tuple(range(0, overhead.BLOCK, every))
     assert not [hook for m in model.modules() for hook in m._forward_hooks]
+
+
+class Elsewhere:
+    """Stands for a package that may not be installed, and notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.run: Elsewhere | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def note(*arguments: object, **options: object) -> object:
+            self.asked.append((name, *arguments, options))
+            return self
+
+        return note
+
+    def __enter__(self) -> "Elsewhere":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.asked.append(("exit",))
+
+
+def test_wandb_watches_offline_and_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb, run = Elsewhere(), Elsewhere()
+    monkeypatch.setattr(overhead, "import_module", lambda name: wandb)
+
+    def init(**options: object) -> None:
+        assert Path(str(options.pop("dir"))).is_dir()
+        assert options == {"mode": "offline", "settings": wandb}
+        wandb.run = run
+
+    vars(wandb)["init"] = init
+    step, model, optimizer = overhead._training(*NETS[LECTURE]())
+    for _ in range(2):  # there is one run of wandb in a process
+        overhead._block(step, overhead._wandb(10, model, optimizer))
+    assert wandb.asked == [("Settings", {"silent": True, "console": "off"})]
+    logged = [("log", {"step": n}, {}) for n in range(0, overhead.BLOCK, 10)]
+    watched = [("watch", model, {"log": "all", "log_freq": 10}), *logged, ("unwatch", model, {})]
+    assert run.asked == [*watched, *watched]
+
+
+def test_tensorboard_gets_every_weight_and_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Elsewhere()
+    module = SimpleNamespace(SummaryWriter=lambda folder: writer)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    step, model, optimizer = overhead._training(*NETS[LECTURE]())
+    overhead._block(step, overhead._tensorboard(50, model, optimizer))
+    names = [name for name, _ in model.named_parameters()]
+    assert [call[:2] for call in writer.asked[:-1]] == [
+        ("add_histogram", written)
+        for _ in (0, 50)
+        for name in names
+        for written in (name, f"{name}.grad")
+    ]
+    assert [call[3] for call in writer.asked[:-1]] == [0] * 2 * len(names) + [50] * 2 * len(names)
+    assert writer.asked[-1] == ("exit",)
+    assert not any(call[2] is None for call in writer.asked[:-1])
 
 
 @pytest.mark.parametrize("there", [set(), {"wandb"}, {"tensorboard"}])
