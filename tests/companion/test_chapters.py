@@ -15,6 +15,7 @@ number = 1
 title = "One"
 start = 0
 page = "one.md#start"
+about = "What it tells."
 
 [[chapters]]
 number = 2
@@ -33,7 +34,7 @@ def test_each_chapter_ends_where_the_next_begins(tmp_path):
     lecture = read_chapters(write(tmp_path, TABLE))
     assert lecture.video == "VIDEO"
     assert lecture.chapters == (
-        Chapter(1, "One", 0, 70, "one.md#start"),
+        Chapter(1, "One", 0, 70, "one.md#start", "What it tells."),
         Chapter(2, "Two", 70, 100, ""),
     )
 
@@ -44,6 +45,22 @@ def test_the_time_to_read_a_page_stands_once_in_the_map(tmp_path):
         (tmp_path / "one.md").write_text("word " * 500 + "![a](baked)\n" * figures)
         minutes = [row.split("|")[-2].strip() for row in chapter_map(tmp_path)[2:]]
         assert minutes == [shown, ""]
+    (tmp_path / "one.md").write_text("word")
+    assert chapter_map(tmp_path) == [
+        "| No. | Chapter | Starts at | To read |",
+        "|--:|:--|:--|--:|",
+        "| 1 | [**One**](one.md#start)<br>What it tells. | [0:00](https://youtu.be/VIDEO?t=0) "
+        "| 1 min |",
+        "| 2 | [**Two**](one.md#two)<br> | [1:10](https://youtu.be/VIDEO?t=70) |  |",
+    ]
+
+
+def test_a_chapter_without_its_page_is_to_come(tmp_path):
+    write(tmp_path, TABLE)
+    assert [row.split(" | ")[1::2] for row in chapter_map(tmp_path)[2:]] == [
+        ["**One**<br>What it tells.", "to come |"],
+        ["**Two**<br>", "to come |"],
+    ]
 
 
 @pytest.mark.parametrize(

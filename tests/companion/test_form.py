@@ -38,10 +38,11 @@ def test_one_time_at_the_start_of_a_paragraph_is_calm(text):
 def test_more_than_one_time_or_one_inside_is_told_with_its_line():
     text = f"One.\n\n{TIME} Text and {TIME}.\n\nText {TIME}.\n\n- One\n- two {TIME}\n"
     problems = form.moments(page(text))
-    assert [(p.line, p.message[:40]) for p in problems] == [
-        (3, "expected one time link a paragraph, foun"),
-        (5, "expected [4:19](https://youtu.be/P6sfmUT"),
-        (8, "expected [4:19](https://youtu.be/P6sfmUT"),
+    late = f"expected {TIME} at the start of its paragraph or caption"
+    assert [(p.line, p.message) for p in problems] == [
+        (3, "expected one time link a paragraph, found 2: keep one"),
+        (5, late),
+        (8, late),
     ]
 
 
@@ -66,11 +67,18 @@ def test_open_fold_counts_as_open():
         False,
         False,
     ]
-    assert len(form.opening(page(text))) == 1
+    (problem,) = form.opening(page(text))
+    assert problem.message == (
+        "expected at most 1 open block before the first figure, found 2: open with the figure, "
+        "or fold what only prepares"
+    )
 
 
 def test_open_blocks_without_a_sentence_between_are_told():
-    assert [p.line for p in form.rhythm(page(f"{FIRST}\n{OPEN}\nText.\n\n{OPEN}"))] == [7]
+    (problem,) = form.rhythm(page(f"{FIRST}\n{OPEN}\nText.\n\n{OPEN}"))
+    told = "expected a sentence between this block and the last one"
+    assert (problem.line, problem.message) == (7, told)
+    assert form.rhythm(page(f"{FIRST}\n<!-- a comment -->\n{OPEN}"))
     assert form.rhythm(page(f"{FIRST}\n{FOLDED}")) == []
 
 
@@ -78,12 +86,17 @@ def test_outputs_fit_a_phone_and_tell_no_test_results():
     text = f"{FIRST}\nText.\n\n{OPEN}\nText.\n\n{OPEN}"
     outputs = [
         "| a table may be as wide as it likes, since it is shown as one |\n" + "x" * 46,
-        "x" * 47,
-        "near that: True",
+        "x" * 47 + "\n" + "yz" * 40 + "\n" + "z" * 60,
+        "near that: True, Falsehood",
     ]
     baked = Baked({n: Output("key", text, ()) for n, text in enumerate(outputs, start=1)})
     problems = form.outputs(page(text), baked)
-    assert [(p.line, p.message[:30]) for p in problems] == [
-        (9, "expected output of at most 46 "),
-        (17, "prints True or False: assert i"),
+    assert [(p.line, p.message) for p in problems] == [
+        (
+            9,
+            f"expected output of at most 46 columns, found 80: {'yz' * 30!r}; print fewer, or a "
+            "Markdown table",
+        ),
+        (17, "prints True or False: assert it, print what it means"),
     ]
+    assert form.outputs(page(text), Baked({1: Output("key", "Truely Falsehood", ())})) == []

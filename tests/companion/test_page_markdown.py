@@ -72,10 +72,23 @@ def test_a_page_without_an_article_has_no_markdown():
         ('<button type="button"><svg><path/></svg>Play</button><p>Text</p>', "Text"),
         ('<div class="lit-part"><p class="lit-part__name">Raises</p></div>', "**Raises**"),
         ("<p>1 * 2 and a_b</p>", "1 \\* 2 and a\\_b"),
+        ('<img src="a.png" alt="A &lt; B &amp; &quot;C&quot;">', '*Figure: A &lt; B &amp; "C"*'),
+        ("<figure><svg><g/></svg><figcaption>Caption.</figcaption></figure>", "Caption."),
+        (
+            "<nav>In</nav><style>b {}</style><script>x</script><template>t</template>"
+            '<details class="lit-contents"><summary>On this page</summary></details>'
+            '<p class="lit-download">Notebook</p><ul><li><strong>a</strong> <em>b</em></li></ul>',
+            "- **a** *b*",
+        ),
+        (
+            '<pre><code><span class="c">a <a href="#x">`b`</a></span>\n\n</code></pre><p>T</p>',
+            "```text\na `b`\n```\n\nT",
+        ),
     ],
     ids=[
         *("code", "output", "fence in a fence", "figure", "formula", "displayed formula", "fold"),
         *("links", "table", "heading", "button", "section of the reference", "signs of Markdown"),
+        *("picture", "figure without words", "what is left out", "code that is linked"),
     ],
 )
 def test_each_element_of_a_page_is_written(html, markdown):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from companion.chapters import Chapter, Lecture
-from companion.questions import QuestionError, about, by_chapter, read_questions
+from companion.chapters import Chapter, Lecture, chapter_map
+from companion.questions import DIRECTIVES, QuestionError, about, by_chapter, listed, read_questions
 
 VIDEO = "https://youtu.be/P6sfmUTpUmc"
 PAGE = f"""# Questions
@@ -82,3 +82,21 @@ def test_entry_that_lacks_something_is_named(folder, old, new, missing):
     (folder / "page.md").write_text(PAGE.replace(old, new), encoding="utf-8")
     with pytest.raises(QuestionError, match=f"page.md: expected {missing} below .*'Why\\?'"):
         read_questions(folder)
+
+
+def test_the_directive_lists_all_by_chapter_or_those_about_a_page(tmp_path):
+    docs = tmp_path / "docs"
+    (docs / "lecture").mkdir(parents=True)
+    (docs / "questions").mkdir()
+    (docs / "questions" / "page.md").write_text(PAGE, encoding="utf-8")
+    (docs / "chapters.toml").write_text(
+        'video = "V"\nlength = 400\n[[chapters]]\nnumber = 1\ntitle = "All"\nstart = 0\n'
+    )
+    assert listed(docs / "lecture" / "initial-loss.md", docs) == [
+        "- [Is it 3?](../questions/page.md#is-it-3) Yes, it is three."
+    ]
+    assert listed(docs / "questions" / "index.md", docs)[:4] == [
+        *("", "## 1. All", "", "- [Why?](page.md#why) Because."),
+    ]
+    assert DIRECTIVES["[[questions]]"] is listed
+    assert DIRECTIVES["[[chapters]]"](docs / "index.md", docs) == chapter_map(docs)

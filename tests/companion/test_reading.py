@@ -30,7 +30,10 @@ def moments(text: str) -> list[str]:
     md = Markdown()
     md.treeprocessors.register(Moments(md), "moments", 1)
     root = ET.fromstring(f"<div>{md.convert(text)}</div>")
-    return [a.text or "" for a in root.iter("a") if a.get("class") == "lit-moment"]
+    found = [a for a in root.iter("a") if a.get("class") == "lit-moment"]
+    for link in found:
+        assert link.get("aria-label") == f"{link.text}, play the lecture from here"
+    return [link.text or "" for link in found]
 
 
 def test_time_at_the_start_of_a_paragraph_or_an_item_is_set_apart():
@@ -92,6 +95,18 @@ def test_the_longest_of_a_words_names_is_linked(docs):
 
 def test_words_inside_other_words_links_and_code_are_none(docs):
     assert linked(docs, "Again, `gain`, [gain](x.md), gain-like, bargain.") == []
+    for level in range(1, 5):
+        assert linked(docs, f"{'#' * level} Gain") == []
+    boxes = "figure", "summary", "pre", "math"
+    assert linked(docs, "".join(f"<{box}><p>gain</p></{box}>" for box in boxes)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A *gain*.", "A **gain**.", "- gains", "| a |\n|--|\n| gain |", "> Two\n> gaines.", "A GAIN"],
+)
+def test_words_are_linked_wherever_prose_stands(docs, text):
+    assert [target for _, target in linked(docs, text, "a/b/page.md")] == ["../../glossary.md#gain"]
 
 
 def test_text_around_a_word_stays_whole(docs):

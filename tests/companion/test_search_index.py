@@ -53,6 +53,14 @@ def test_a_page_without_an_article_has_no_sections() -> None:
         (r"x_i^2", "x_i²"),
         (r"\sigma_w^{a+b}", "σ_w^(a + b)"),
         (r"\hat{x} < 1", "x < 1"),
+        (r"\sum_{i=1}^{n} x_i", "∑ x_i"),
+        (r"a \quad b", "a b"),
+        (r"\begin{aligned} a &= b \\ c &< d \end{aligned}", "a = b; c < d;"),
+        (r"x^{n-1} + x^{ab}", "xⁿ⁻¹ + x^ab"),
+        (r"x^{a-1} y_{i+1}", "x^(a − 1)y_(i + 1)"),
+        (r"x^n \to 10^{-12}, x_{12}", "xⁿ → 10⁻¹²,x12"),
+        (r"\frac{\sqrt{a}}{2.5} \times (b)", "√a/2.5 × (b)"),
+        (r"\sigma^2_{ab}", "σ_ab²"),
         (r"\ln 27", "ln27"),
     ],
 )
@@ -67,11 +75,20 @@ def test_powers_of_ten_are_written_in_one_way(power: str) -> None:
 
 
 def test_a_document_says_the_signs_of_its_formulas_and_hides_its_fields() -> None:
-    text = document(Section("a/#b", "Page & more", "Title", ["1/√n < 1e-3"], ["x < y"]))
-    assert 'content="sqrt square root"' in text
-    assert 'content="Page &amp; more"' in text
-    assert "<p>1/√n &lt; 10⁻³</p>" in text
-    assert '<p data-pagefind-weight="0.4">x &lt; y</p>' in text
+    text = document(Section("a/#b", "Page & more", "Title", ["1/√n < 1e-3", "σ"], ["x < y", "η"]))
+    fields = {
+        **{"title": "Title", "page": "Page &amp; more"},
+        **{"spoken": "sqrt square root sigma", "address": "a/#b"},
+    }
+    assert text == (
+        '<html lang="en"><body>'
+        + "".join(
+            f'<span data-pagefind-meta="{name}[content]" content="{value}"></span>'
+            for name, value in fields.items()
+        )
+        + "<p>1/√n &lt; 10⁻³ σ</p>"
+        '<p data-pagefind-weight="0.4">x &lt; y η</p></body></html>'
+    )
 
 
 def test_an_entry_of_the_reference_weighs_less() -> None:
@@ -89,6 +106,8 @@ def test_an_entry_of_the_reference_weighs_less() -> None:
 def test_the_vocabulary_begins_with_the_most_frequent_words() -> None:
     found = [Section("", "", "Batch norm", ["The batch, a unit."], ["BatchNorm1d(unit_size)"])]
     assert vocabulary(found) == ["batch", "unit", "batchnorm1d", "norm", "size"]
+    section = Section("", "Pages", "", ["Zeta zeta Beta2x beta 1234 a_word conv2dx four"], [])
+    assert vocabulary([section]) == ["zeta", "beta", "beta2x", "conv2d", "four", "word"]
 
 
 def test_the_index_is_written_into_the_site_and_replaces_an_old_one(tmp_path: Path) -> None:
@@ -119,3 +138,26 @@ def test_a_failure_of_the_indexer_is_an_error(
     monkeypatch.setattr("companion.search._PROGRAM", ("pagefind", "--no-such-option"))
     with pytest.raises(RuntimeError, match="no-such-option"):
         index(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        *(f"<{tag}>out</{tag}>" for tag in ("nav", "svg", "script", "style", "template", "button")),
+        *(f'<a class="x {name}">out</a>' for name in ("headerlink", "lit-download", "lit-moment")),
+        '<div class="lit-contents"><div>out<br></div>out</div>',
+        "<p data-search-exclude>out<img></p>",
+    ],
+)
+def test_what_is_around_the_words_is_left_out(html: str) -> None:
+    page = f"<article><p>before</p><h1>T</h1><dl><dt>in{html}</dt><dd>too</dd></dl></article>"
+    assert sections(page, "a/") == [Section("a/", "T", "T", ["in", "too"])]
+
+
+def test_only_the_headings_of_three_levels_begin_a_section() -> None:
+    page = "<article><h1>T</h1><h3 id=a>A</h3>a<h4 id=b>B</h4><p>b</p>"
+    page += "<h2>No id</h2><p>c<hr>d</p></article>"
+    assert sections(page, "") == [
+        Section("#a", "T", "A", ["aBb"]),
+        Section("", "T", "No id", ["c d"]),
+    ]

@@ -9,8 +9,10 @@ import nbformat
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
+from mkdocs.exceptions import Abort
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from companion.mkdocs_plugin import CompanionPlugin
 from companion.search import sections
 from literate.notebook import write_notebook
 from literate.page import read_page
@@ -138,16 +140,42 @@ def test_links_of_downloaded_notebooks_lead_to_the_site(project, directories, pa
     assert f"[the page](https://e.org/repo/{page})" in text
     assert f"[more]({own}#more)" in text
     assert f"[the notebook]({own}#more)" in copies["index.ipynb"].cells[1].source
-    assert copies["index.ipynb"].cells[0].source.startswith('REPOSITORY = "https://e.org/code"')
+    first = """REPOSITORY = "https://e.org/code"
+%config InteractiveShell.ast_node_interactivity = "none\""""
+    assert copies["index.ipynb"].cells[0].source == first
+    assert copies["index.ipynb"].metadata.title == "Page"
+    assert (copies["index.ipynb"].cells[0].id, len(copies["index.ipynb"].cells)) == ("cell-1", 3)
     for notebook in copies.values():
         nbformat.validate(notebook)
     original = nbformat.read(project.notebook, 4)
     assert copies["a try.ipynb"].cells[1].outputs == original.cells[1].outputs
 
 
-def test_without_a_site_address_their_links_are_text(project):
+def test_without_an_address_links_are_text_and_without_colab_there_is_none_to_it(project):
     config = project.path / "mkdocs.yml"
-    config.write_text(CONFIG.replace("site_url: https://e.org/repo/\n", ""))
-    project.build()
+    text = CONFIG.replace("site_url: https://e.org/repo/\n", "")
+    config.write_text(text.replace("      colab: https://colab.example/tree\n", ""))
+    html = project.build()
+    assert '<p><a href="a%20try.ipynb" download>Download this notebook</a></p>' in html
     copy = nbformat.read(project.site / "notebooks" / "a try" / "a try.ipynb", 4)
     assert copy.cells[0].source == "# Try\n\nSee the page and more."
+
+
+def test_the_templates_are_told_the_commit_unless_the_configuration_tells_it(project):
+    plugin = CompanionPlugin()
+    config = load_config(str(project.path / "mkdocs.yml"))
+    plugin.on_config(config)
+    assert config.extra["commit"] == ""
+    config.extra["commit"] = "named"
+    plugin.on_config(config)
+    assert config.extra["commit"] == "named"
+
+
+def test_what_the_steps_after_the_build_find_fails_a_strict_one(project, caplog):
+    project.page("index", '# T\n\n<link rel="stylesheet" href="none.css">\n')
+    with pytest.raises(Abort, match="1 warnings"):
+        project.build()
+    told = [record for record in caplog.records if record.name == "mkdocs.plugins.companion"]
+    assert [record.getMessage() for record in told] == [
+        "index.html: the style sheet none.css is not in the site"
+    ]

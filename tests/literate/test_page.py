@@ -266,6 +266,27 @@ def test_broken_chains_are_refused(text, line, message):
     assert caught.value.line == line
 
 
+IN_WHOLE = {name: text for name, (text, *_) in REFUSED.items()} | {
+    "continues text": python("a") + f"\n```text\nb\n```\n\n{CONT}\n" + python("c"),
+    "continues nothing": f"{CONT}\n" + python("c"),
+    "continued by nothing": python("a") + f"\n{CONT}\n\nText.\n",
+    "another marker": "<!--pytest-codeblocks:skip-->\n" + python("x"),
+    "in a comment": "<!--\n" + python("x") + "\n-->\n",
+    "figure elsewhere": python("x") + "\nText.\n\n![Alt](baked) Caption\n",
+}
+
+
+def test_what_is_refused_is_told_to_the_letter():
+    """Meant otherwise? Read the new message aloud, then put it into `refusals.txt`."""
+    told = []
+    for name, text in IN_WHOLE.items():
+        with pytest.raises(PageError) as caught:
+            parse(text)
+        told.append(f"{name} | {str(caught.value).removeprefix('docs/page.md:')}")
+    written = Path(__file__).with_name("refusals.txt").read_text("utf-8")
+    assert told == written.rstrip("\n").split("\n\n")
+
+
 @pytest.mark.parametrize(
     "marker",
     [

@@ -156,7 +156,9 @@ def test_damage_names_the_file_and_the_remedy(store, damage, message):
     damage(store.root / NAME)
     with pytest.raises(StoreError, match=re.escape(message)) as caught:
         store.read(NAME)
-    assert "restore it from version control, or run `pytest --bake`" in str(caught.value)
+    assert str(caught.value).endswith(
+        ": restore it from version control, or run `pytest --bake` for the page"
+    )
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES.values(), ids=DAMAGES)
@@ -222,7 +224,10 @@ def test_number_of_figure_texts_must_be_the_number_of_figures(store, announced):
     drawing = page("plot()", figures=announced)
     store.write(NAME, Baked({1: Output(drawing.blocks[0].key, "", ("<svg/>\n",))}))
     (problem,) = store.problems(drawing, NAME)
-    assert f"block 1 draws 1 figure(s), and {announced} `![alt text](baked)" in problem.message
+    assert problem.message == (
+        f"block 1 draws 1 figure(s), and {announced} `![alt text](baked) caption` stand directly "
+        "below it: there must be one for each"
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,7 +237,8 @@ def test_figure_without_a_text_is_a_problem(store, markup, missing):
     drawing = parse_page(f"```python\nx\n```\n\n{markup}\n", Path("page.md"))
     store.write(NAME, Baked({1: Output(drawing.blocks[0].key, "", ("<svg/>\n",))}))
     (problem,) = store.problems(drawing, NAME)
-    assert problem.message.startswith(f"the figure in line 5 has no {missing}: ")
+    needs = "`![alt text](baked) caption` needs both"
+    assert problem.message == f"the figure in line 5 has no {missing}: {needs}"
 
 
 def test_orphans_are_folders_of_pages_that_are_gone(store):

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from literate.compare import svg_difference
 from literate.svg import PALETTE, STYLE, SVG, clean, figure_to_svg
 
 
@@ -39,6 +41,27 @@ def raw() -> str:
 def svg() -> str:
     with mpl.rc_context(STYLE):
         return figure_to_svg(draw(), "b3f2-")
+
+
+def in_the_pages_style() -> Figure:
+    """A small figure that shows what the style decides: lines, ticks, grid, title, legend, bars."""
+    figure = Figure()
+    ax = figure.subplots()
+    for number in range(6):
+        ax.plot([0, 1, 2], [number, number + 1, number + 0.5], label=f"line {number}")
+    ax.bar([0.5], [3])
+    ax.set(title="Title", xlabel="step", ylabel="loss (nats)")
+    ax.legend()
+    return figure
+
+
+def test_the_pages_style_draws_what_was_looked_at():
+    """Meant otherwise? Look at the new one, then put it into `figure.svg`."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        now = figure_to_svg(in_the_pages_style(), "p-")
+    assert svg_difference(Path(__file__).with_name("figure.svg").read_text("utf-8"), now) is None
 
 
 def test_saving_twice_gives_identical_bytes(svg):

@@ -1,5 +1,6 @@
 """The command line, run as a reader runs it."""
 
+import argparse
 import runpy
 import subprocess
 import sys
@@ -316,3 +317,59 @@ def test_check_diagnoses_a_network_of_ones_own(
     captured = capsys.readouterr()
     assert word in captured.out + captured.err
     assert Path("report.html").exists() is ("--html" in arguments)
+    if status < 2:
+        first, *_, last = captured.out.splitlines()
+        assert first == "one batch, before training"
+        assert last.strip()
+        assert captured.err == ""
+
+
+OPTIONS = """
+train       | train the net and print its losses
+--stage     | how it starts | softmax-fixed
+--steps     | default: 200,000 | 200000
+--seed      | default: the lecture's | 2147483647
+--checkpoint FILE | continue from FILE if it exists; write it | None
+sample      | print names from a checkpoint of train
+--checkpoint FILE |  | required
+--count     | default: 20 | 20
+--seed      | default: the lecture's | 2147483657
+reproduce   | measure the published numbers; exit status 1 if one is not met
+--quick     | leave out the runs of 200,000 steps (minutes) | False
+sweep       | train variants with many seeds; started again, it goes on where it stopped
+name        | which variants | required
+--record FILE | file that gets a line a run | required
+--seeds     | default: 16 | 16
+--steps     | default: each variant's own; its decay stays | None
+--distinct  | split so that no name is in two splits | False
+--scheduler ADDRESS | let this Dask cluster do the runs | None
+bench       | time every way to train (a minute)
+--rounds    | turns of each; default: 5 | 5
+--seconds   | of a turn; default: 0.5 | 0.5
+--record    | file for all that was measured, as JSON | None
+playground  | write what the playground's page needs
+folder      | docs/assets/playground | required
+check       | diagnose a network of yours; exit status 1 if there is a problem
+FILE:FUNCTION | a function: (model, (inputs, targets), loss_fn) | required
+--html FILE | write the report there, too | None
+--fail-on   | for exit status 1; default: problem | problem
+"""
+
+
+def test_every_command_says_what_it_does_and_what_its_options_are_by_default() -> None:
+    parser = cli._parser()
+    assert (parser.prog, parser.description) == (
+        "python -m makemore3",
+        "The lecture's MLP: train it, sample it, check it.",
+    )
+    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    said = []
+    for told in commands._choices_actions:
+        said.append([told.dest, told.help or ""])
+        for action in commands.choices[told.dest]._actions[1:]:  # after --help
+            name = " ".join(filter(None, [*action.option_strings, action.metavar or ""]))
+            default = "required" if action.required else str(action.default)
+            said.append([name or action.dest, action.help or "", default])
+    assert said == [
+        [cell.strip() for cell in line.split("|")] for line in OPTIONS.strip().split("\n")
+    ]

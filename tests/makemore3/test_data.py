@@ -1,5 +1,6 @@
 """The names, wherever they come from, and the examples made of them."""
 
+import errno
 import hashlib
 import string
 import threading
@@ -120,9 +121,10 @@ def test_chosen_file_is_read_in_its_order_and_said_once(chosen, capsys):
     assert names.sha256 == hashlib.sha256(b"zoe\nava\nzoe").hexdigest()
     assert not names.from_lecture
     load_names()
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert f"3 names of {chosen} (12 bytes; not the lecture's names.txt" in said
+    assert capsys.readouterr().err == (
+        f"makemore3: 3 names of {chosen} (12 bytes; not the lecture's names.txt, which has 228,145 "
+        "bytes and another digest: expect other numbers than the lecture's)\n"
+    )
 
 
 def test_chosen_file_wins_over_the_cache(chosen, tmp_path):
@@ -149,7 +151,8 @@ def test_the_form_of_the_file_makes_no_other_names(chosen, change, capsys):
     names = load_names(remote=RemoteFile(REFUSING, len(CONTENT), SHA256))
     assert names.words == tuple(CONTENT.decode().split("\n"))
     assert (names.source, names.sha256) == ("lecture's names.txt", SHA256)
-    assert "the lecture's names.txt" in capsys.readouterr().err
+    said = f"makemore3: 20,000 names, the lecture's names.txt ({chosen})\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("change", HARMLESS)
@@ -225,14 +228,19 @@ def test_truncated_file_is_used_with_a_note_of_both_sizes(chosen, capsys):
 )
 def test_chosen_file_with_anything_but_names_is_refused(chosen, content, message):
     chosen.write_bytes(content)
-    with pytest.raises(ValueError, match=f"mine.txt: {message}.*; set MAKEMORE_NAMES to a text"):
+    advice = "set MAKEMORE_NAMES to a text file of one name a line, or unset it"
+    with pytest.raises(ValueError, match=f"^MAKEMORE_NAMES is .*mine.txt: {message}.*; {advice}$"):
         load_names()
 
 
 def test_missing_file_is_refused_and_nothing_else_is_tried(chosen, serve, tmp_path):
     server = serve(lambda handler, done: send(handler, CONTENT))
-    with pytest.raises(FileNotFoundError, match=r"mine.txt, which cannot be read \(No such file"):
+    with pytest.raises(FileNotFoundError) as raised:
         load_names(remote=server.remote, cache_dir=tmp_path)
+    assert str(raised.value) == (
+        f"MAKEMORE_NAMES is {chosen}, which cannot be read (No such file or directory): set "
+        "MAKEMORE_NAMES to a text file of one name a line, or unset it"
+    )
     assert server.requests == []
 
 
@@ -257,7 +265,8 @@ def test_download_is_kept_and_serves_the_next_process(serve, tmp_path, capsys):
     assert names.sha256 == SHA256
     assert "\n".join(names).encode() == CONTENT
     assert contents(cache) == {"names.txt": CONTENT}
-    assert "20,000 names, the lecture's names.txt" in capsys.readouterr().err
+    said = capsys.readouterr().err.splitlines()[-1]  # after what pooch says
+    assert said == "makemore3: 20,000 names, the lecture's names.txt"
 
     corpus._lecture_or_built_in.cache_clear()
     assert load_names(remote=server.remote, cache_dir=cache) == names
@@ -344,7 +353,11 @@ def test_refused_connection_leads_to_the_built_in_corpus_at_once(tmp_path, capsy
     names = load_names(remote=RemoteFile(REFUSING, 1, SHA256), cache_dir=tmp_path)
     assert time.monotonic() - start < 3
     assert names.source == "built-in corpus"
-    assert "refused" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"makemore3: {len(names):,} names, the built-in corpus, as the download failed "
+        f"([Errno {errno.ECONNREFUSED}] Connection refused): expect other numbers than the "
+        "lecture's, or set MAKEMORE_NAMES to a copy of its file"
+    )
 
 
 def test_unwritable_cache_is_said_and_the_download_serves_from_memory(serve, tmp_path, capsys):
@@ -353,7 +366,10 @@ def test_unwritable_cache_is_said_and_the_download_serves_from_memory(serve, tmp
     names = load_names(remote=server.remote, cache_dir=tmp_path / "file" / "cache")
     assert names.source == "lecture's names.txt"
     assert len(names) == 20_000
-    assert "cannot keep a download in" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines()[0] == (
+        f"makemore3: cannot keep a download in {tmp_path / 'file' / 'cache'} (Not a directory): "
+        "the next run downloads again"
+    )
     assert contents(tmp_path) == {"file": b"in the way"}
 
 

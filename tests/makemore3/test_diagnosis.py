@@ -621,3 +621,66 @@ def test_diagnostics_stand_alone() -> None:
         "assert 'matplotlib' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+class Everything(nn.Module):
+    """One of each: convolution, batch norms, dropout, a layer used twice, and a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(2, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.relu, self.dropout = nn.ReLU(), nn.Dropout(0.25)
+        self.hidden, self.again = nn.Linear(16, 16), nn.Linear(16, 16)
+        self.fixed, self.fixed_norm = nn.Linear(16, 16), nn.BatchNorm1d(16)
+        self.tanh, self.gelu, self.sigmoid = nn.Tanh(), nn.GELU(), nn.Sigmoid()
+        self.head = nn.Linear(16, 5)
+        self.fixed.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = F.max_pool2d(self.relu(self.norm(self.conv(x))), 2).flatten(1)
+        x = self.dropout(self.tanh(self.hidden(x)))
+        x = self.sigmoid(self.tanh(self.again(x)) * 3)
+        x = F.relu(self.gelu(self.fixed_norm(self.fixed(x))))
+        return {"features": x.detach(), "logits": self.head(x)}
+
+
+def close(old: object, new: object) -> bool:
+    """Whether two reports are the same, numbers up to a hundredth."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return list(old) == list(new) and all(close(old[key], new[key]) for key in old)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(close, old, new))
+    if isinstance(old, float) and isinstance(new, float):
+        return new == pytest.approx(old, rel=1e-2, abs=1e-6)
+    return old == new
+
+
+def watched_in_every_way() -> list[dict[str, object]]:
+    """What `check` and `Monitor` report of a net that has everything, and of its training."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = Everything()
+        x, y = torch.randn(12, 2, 4, 4), torch.randint(0, 5, (12,))
+        before = check(model, (x, y), lambda out, targets: F.cross_entropy(out["logits"], targets))
+        model.fixed_norm.eval()
+        given = [p for name, p in model.named_parameters() if not name.startswith("again")]
+        optimizer = SGD(given, 0.5, weight_decay=0.1)
+        with Monitor(model, optimizer, every=2) as monitor:
+            for step in range(5):
+                if step != 4:
+                    optimizer.zero_grad()
+                for half in (slice(0, 8), slice(8, 12)):
+                    F.cross_entropy(model(x[half])["logits"], y[half]).backward()
+                optimizer.step()
+                with torch.no_grad():
+                    model(x)
+    reports = before, monitor.report()
+    return [json.loads(json.dumps(report.to_dict())) for report in reports]
+
+
+def test_all_that_is_measured_is_what_was_looked_at() -> None:
+    """Meant otherwise? Look at the difference, then write the file anew."""
+    written = json.loads((Path(__file__).parent / "reports" / "everything.json").read_text())
+    for old, new in zip(written, watched_in_every_way(), strict=True):
+        assert [key for key in old if not close(old[key], new[key])] == []
+        assert list(old) == list(new)

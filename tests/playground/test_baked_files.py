@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,12 +83,43 @@ def test_only_what_is_outdated_is_compiled(tmp_path: Path, monkeypatch: pytest.M
     ]
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_compiler_gets_the_sources_and_the_flags(status: int, monkeypatch: pytest.MonkeyPatch):
+    """A compiler of the test's own: the real one is a package of 100 MB."""
+    seen: dict[str, object] = {}
+
+    def run(command: list[str], cwd: str, **options: object) -> SimpleNamespace:
+        seen.update(command=command, files={p.name: p.read_bytes() for p in Path(cwd).iterdir()})
+        Path(cwd, command[-1]).write_bytes(b"made")
+        return SimpleNamespace(returncode=status, stderr="error: no")
+
+    monkeypatch.setattr(playground.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(playground, "version", lambda name: playground.COMPILER.split("==")[1])
+    monkeypatch.setattr(playground.subprocess, "run", run)
+    if status:
+        told = "does not compile vectors.hpp and matrices.hpp and compiled.cpp and wasm.cpp:\n"
+        with pytest.raises(OSError, match=f"^{playground.COMPILER} {told}error: no$"):
+            playground.compile_engine()
+    else:
+        assert playground.compile_engine() == b"made"
+    compiler = [sys.executable, "-m", "ziglang", "c++"]
+    flags = json.loads((FOLDER / "engine.json").read_text())["flags"]
+    assert seen["command"] == [*compiler, *flags, "wasm.cpp", "-o", "engine.wasm"]
+    fast = ROOT / "src" / "makemore3" / "fast"
+    names = ("vectors.hpp", "matrices.hpp", "compiled.cpp", "wasm.cpp")
+    assert seen["files"] == {name: (fast / name).read_bytes() for name in names}
+
+
 def test_without_the_compiler_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(playground, "COMPILER", "ziglang==0.0.0")
+    monkeypatch.setattr(playground.importlib.util, "find_spec", lambda name: None)
     assert cli.main(["playground", str(tmp_path)]) == 2
-    assert "python -m pip install ziglang==0.0.0" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "makemore3: the playground's trainer is compiled with ziglang==0.0.0, got none: "
+        "python -m pip install ziglang==0.0.0\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

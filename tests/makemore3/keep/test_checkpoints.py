@@ -21,6 +21,7 @@ from training_runs import CONFIG, Run, same
 
 from makemore3.data import Split, Vocabulary, build_split
 from makemore3.keep import CheckpointError, load_checkpoint
+from makemore3.keep.identity import checkpoint_identity
 from makemore3.layers import ReLU
 from makemore3.models import AS_WRITTEN, BATCH_NORM, SOFTMAX_FIXED, TANH_FIXED, NetSpec, Stage, mlp
 from makemore3.training import StepInfo, TrainConfig
@@ -440,3 +441,26 @@ def test_an_interval_below_one_step_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"needs every of at least 1, got {every}"):
         Run(small_split).resume(tmp_path / "run.pt", every=every)
+
+
+def test_what_tells_a_run_from_others_is_written_as_in_every_file_so_far() -> None:
+    split = build_split(["ab"], Vocabulary())
+    generator = torch.Generator().manual_seed(3)
+    spec = NetSpec("mlp", {"stage": "kaiming", "n_hidden": 2})
+    model = spec.build(generator=generator)
+    config = TrainConfig(max_steps=7, batch_size=5, lr=0.2, lr_decay_step=6)
+    found = checkpoint_identity(model, spec, split, config, generator)
+    assert found == {
+        "net": {"function": "mlp", "arguments": {"stage": "kaiming", "n_hidden": 2}},
+        "shapes": {
+            **{"embedding.weight": [27, 10], "hidden.weight": [30, 2], "hidden.bias": [2]},
+            **{"output.weight": [2, 27], "output.bias": [27]},
+        },
+        "examples": "3 with sha256 cfd2ab8dcf345b15",
+        **{"seed": 3, "batch_size": 5, "lr": 0.2, "lr_decay_step": 6, "optimizer": "sgd"},
+    }
+    with torch.no_grad():
+        for number, p in enumerate(model.parameters()):
+            p.fill_(number)
+    unnamed = checkpoint_identity(model, None, split, config, generator)
+    assert unnamed == found | {"net": "first weights with sha256 0ac93935fc93b961"}

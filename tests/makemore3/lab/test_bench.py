@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,3 +169,24 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path):
         with pytest.raises(ValueError, match="not JSON compliant"):
             replace(SPEED, bandwidth=number).write(path)
     assert read_speed(path) == SPEED
+
+
+def ways(cores: int) -> dict[str, int]:
+    """The ways to train on a machine of so many cores, and how many nets each trains."""
+    with ThreadPoolExecutor() as processes:
+        together = min(cores, bench.AT_ONCE)
+        return {name: way.nets for name, way in bench._ways(cores, together, processes).items()}
+
+
+@pytest.mark.skipif(best_method() != "compiled", reason="needs a C++ compiler")
+def test_the_record_in_the_repository_has_every_way_by_its_name():
+    speed = read_speed(Path(__file__).parents[3] / "docs" / "experiments" / "runs" / "speed.json")
+    assert [timing.method for timing in speed.timings] == list(ways(int(speed.machine["cores"])))
+    assert speed.timings[0].ratio == 1.0
+    assert ways(8) == {
+        **{"the notebook's loop": 1, "the same, 8 threads": 1},
+        **{"4 at once, 1 thread each": 4, "4 at once, 8 threads each": 4},
+        **{"makemore3.training": 1, "stacked, 1 net": 1},
+        **{f"stacked, {count} nets": count for count in (4, 16, 64)},
+        **{"compiled, 1 net": 1, "compiled, 8 nets on 8 cores": 8},
+    }

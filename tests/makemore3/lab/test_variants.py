@@ -24,6 +24,7 @@ def test_the_records_of_the_pages_are_those_of_the_sweeps(
     dataset = load_dataset(lecture_dataset.names, distinct=True) if distinct else lecture_dataset
     results = read_results(path)
     seeds = sorted({result.seed for result in results})
+    assert {result.variant for result in results} == {variant.name for variant in SWEEPS[name]}
     assert len(results) == len(seeds) * len(SWEEPS[name])
     copy = tmp_path / path.name
     copy.write_bytes(path.read_bytes())

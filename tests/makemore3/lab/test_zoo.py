@@ -1,9 +1,20 @@
 """The zoo: how it is parted, and what a verdict says. The page on diagnosing runs all of it."""
 
-import pytest
+import random
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from makemore3.diagnostics import RULES
-from makemore3.lab.zoo import CASES, halves, verdict
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import SGD
+
+from makemore3.diagnostics import RULES, check
+from makemore3.lab.zoo import CASES, Case, halves, verdict, verdicts
+from makemore3.lab.zoo.training import Training
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -45,3 +56,134 @@ def test_a_healthy_one_is_not_accused_and_repeats() -> None:
     assert not first.accused
     assert not first.found
     assert str(first.after) == str(second.after)
+
+
+def described(case: Case) -> str:
+    """Net, optimizer, first loss and what is not as usual, in a line."""
+    torch.manual_seed(1)
+    training = case.train()
+    model, generator = training.model.eval(), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        x, y = training.task(generator)
+        x, y = training.spoil(x, y) if training.spoil else (x, y)
+        loss = training.loss(model(x), y).item()
+    optimizer = training.optimizer(training.given or list(model.parameters()))
+    group = optimizer.param_groups[0]
+    given = sum(p.numel() for p in group["params"])
+    settings = {"lr": group["lr"]}
+    settings |= {key: group[key] for key in ("momentum", "weight_decay") if group.get(key)}
+    usual = {f.name: f.default for f in fields(Training)}
+    settings |= {
+        name: value
+        for name in ("steps", "zero_grad", "eval_mode", "evaluate_every", "accumulate", "clip")
+        if (value := getattr(training, name)) != usual[name]
+    }
+    settings |= {"warmup": training.warmup} if training.warmup else {}
+    settings |= {"autocast": training.autocast} if training.autocast else {}
+    dropouts = {m.p for m in model.modules() if isinstance(m, nn.Dropout)}
+    settings |= {"dropout": max(dropouts)} if dropouts - {0.0} else {}
+    shown = ", ".join(f"{key} {value}" for key, value in settings.items())
+    frozen = sum(p.numel() for p in model.parameters() if not p.requires_grad)
+    count = sum(p.numel() for p in model.parameters())
+    return (
+        f"{case.name} | {count:,} weights, {given:,} given, {frozen:,} frozen | loss {loss:.3g} "
+        f"| {type(optimizer).__name__}, {shown} | {'; '.join(case.rules) or 'healthy'}\n"
+    )
+
+
+def test_every_animal_is_the_one_that_was_described() -> None:
+    """Meant otherwise? Look at the difference, and write the file anew."""
+    written = (Path(__file__).parent / "zoo.txt").read_text(encoding="utf-8")
+    assert "".join(map(described, CASES)) == written
+
+
+def test_the_larger_half_judges() -> None:
+    cases = [
+        Case(name, CASES[0].train, rules) for name in "abcde" for rules in ((), ("saturated",))
+    ]
+    limits, judged = halves(cases)
+    assert [case.healthy for case in limits] == [True, True, False, False]
+    assert [case.healthy for case in judged] == [True] * 3 + [False] * 3
+    names = list("abcde")
+    random.Random(verdicts.SEED).shuffle(names)
+    assert [case.name for case in limits] == [*names[:2], *names[:2]]
+
+
+def first_is_largest(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    x = torch.randn(8, 4, generator=generator)
+    return x, x[:, :3].argmax(1)
+
+
+def test_an_animal_is_trained_as_it_says() -> None:
+    spoilt: list[Tensor] = []
+
+    def spoil(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        spoilt.append(x)
+        return 2 * x, y
+
+    def net() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
+
+    made: list[nn.Module] = []
+
+    def train() -> Training:
+        made.append(net())
+        return Training(
+            made[0],
+            first_is_largest,
+            partial(SGD, lr=0.5),
+            steps=5,
+            accumulate=2,
+            clip=0.05,
+            warmup=3,
+            spoil=spoil,
+        )
+
+    found = verdict(Case("own", train, ("saturated",)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(verdicts.SEED)
+        alone = net()
+    generator = torch.Generator().manual_seed(verdicts.SEED)
+
+    def batch() -> tuple[Tensor, Tensor]:
+        x, y = first_is_largest(generator)
+        return 2 * x, y
+
+    before = check(alone, batch(), F.cross_entropy)
+    optimizer = SGD(alone.parameters())
+    for lr in (1 / 6, 1 / 3, 0.5, 0.5, 0.5):
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.zero_grad()
+        for _ in range(2):
+            x, y = batch()
+            (F.cross_entropy(alone(x), y) / 2).backward()
+        nn.utils.clip_grad_norm_(alone.parameters(), 0.05)
+        optimizer.step()
+    for p, trained in zip(alone.parameters(), made[0].parameters(), strict=True):
+        torch.testing.assert_close(trained, p)
+    assert str(found.before) == str(before)
+    assert (found.after.taken, found.after.steps) == (5, (0,))
+    assert len(spoilt) == 1 + 1 + 10  # to find out sizes, to check, and for each backward pass
+    assert not found.found
+
+
+@pytest.mark.parametrize(
+    ("changes", "evaluated", "in_eval", "stale"),
+    [
+        ({}, 0, (), 0),
+        ({"evaluate_every": 4}, 5, (), 0),
+        ({"eval_mode": True}, 0, ("1",), 0),
+        ({"zero_grad": False}, 0, (), 2 / 3),  # the first of the three samples has none before it
+    ],
+)
+def test_what_is_wrong_on_purpose_happens(
+    changes: dict[str, Any], evaluated: int, in_eval: tuple[str, ...], stale: float
+) -> None:
+    def train() -> Training:
+        net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+        return Training(net, first_is_largest, partial(SGD, lr=0.5), steps=21, **changes)
+
+    report = verdict(Case("own", train)).after
+    assert report.steps == (0, 10, 20)
+    assert (report.evaluated_in_train, report.in_eval) == (evaluated, in_eval)
+    assert report.stale == pytest.approx(stale)

@@ -1,0 +1,542 @@
+"""From facts to findings, and to what is printed of them: with facts made by hand."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from makemore3.diagnostics import RULES, Report, Unhealthy, judging, measures
+from makemore3.diagnostics.facts import Finding, LayerFacts, LossFacts, Source, WeightFacts
+from makemore3.diagnostics.kinds import first_tensor, kind_of, unwrapped, watched
+from makemore3.diagnostics.look import alive_units, flat_share, margin, moments, some
+from makemore3.diagnostics.reading import chain_of
+from makemore3.diagnostics.rules import NEVER, Rule
+from makemore3.diagnostics.text import number, short, text
+
+NAN, INF = math.nan, math.inf
+
+
+def layer(name: str, **changes: Any) -> LayerFacts:
+    facts = LayerFacts(
+        name=name,
+        type="Tanh",
+        kind="tanh",
+        shape=(4, 9),
+        mean=(0.0, 0.0),
+        std=(1.0, 1.0),
+        flat=(0.1, 0.2),
+        dead=0,
+        units=9,
+        grad_mean=(0.0, 0.0),
+        grad_std=(1.0, 1.0),
+    )
+    return replace(facts, **changes)
+
+
+def weight(name: str, **changes: Any) -> WeightFacts:
+    facts = WeightFacts(
+        name=name,
+        shape=(3, 9),
+        trained=True,
+        std=(1.0, 1.0),
+        grad_std=(0.1, 0.1),
+        update=(-3.0, -3.0),
+        changed=True,
+    )
+    return replace(facts, **changes)
+
+
+def loss(*values: float, **changes: Any) -> LossFacts:
+    return replace(LossFacts(classes=27, values=values, guess=2.0, probabilities=False), **changes)
+
+
+def report(*parts: LayerFacts | WeightFacts, **changes: Any) -> Report:
+    layers = tuple(part for part in parts if isinstance(part, LayerFacts))
+    return replace(
+        Report(
+            training=True,
+            from_start=True,
+            steps=(0, 10),
+            taken=20,
+            layers=layers,
+            weights=tuple(part for part in parts if isinstance(part, WeightFacts)),
+            loss=None,
+            chain=tuple(layer.name for layer in layers),
+        ),
+        **changes,
+    )
+
+
+def stds(*numbers: float) -> list[LayerFacts]:
+    return [layer(str(index), std=(number, 7.0)) for index, number in enumerate(numbers)]
+
+
+def gradients(*numbers: float) -> list[LayerFacts]:
+    return [layer(str(i), grad_std=(7.0, number)) for i, number in enumerate(numbers)]
+
+
+def updates(*series: tuple[float, ...]) -> list[WeightFacts]:
+    return [weight(str(index), update=each) for index, each in enumerate(series)]
+
+
+activation = partial(measures.activation_factor, total=10)
+gradient = partial(measures.gradient_factor, total=10)
+guessed = partial(measures.against_guess, after=20)
+
+
+@pytest.mark.parametrize(
+    ("measure", "facts", "measured"),
+    [
+        (measures.first_loss, report(loss=loss(6.6, 3.3)), [("", 6.6 / math.log(27))]),
+        (measures.first_loss, report(loss=loss(6.6), from_start=False), []),
+        (measures.first_loss, report(), []),
+        (
+            measures.saturation,
+            report(
+                layer("a", flat=(0.9, 0.1)),
+                layer("b", flat=(0.9, 0.5), kind="sigmoid"),
+                layer("c", flat=(0.9, NAN)),
+                layer("d", flat=(0.9, 0.9), kind="relu"),
+            ),
+            [("", 0.3)],
+        ),
+        (measures.saturation, report(layer("a", kind="relu")), []),
+        (
+            measures.dead_units,
+            report(layer("a", dead=0), layer("b", dead=None), layer("c", dead=3)),
+            [("a", 0.0), ("c", 1 / 3)],
+        ),
+        (activation, report(*stds(1, 2, 4, 16)), [("", 16 ** (1 / 3))]),
+        (activation, report(*stds(1, 1 / 16)), [("", 1 / 16)]),
+        (activation, report(*stds(1, 10)), []),
+        (activation, report(*stds(1, 0)), [("", 0.0)]),
+        (activation, report(*stds(0, 1)), []),
+        (activation, report(*stds(16)), []),
+        (activation, report(*stds(1, INF, 16)), []),
+        (activation, report(*stds(1, 16), from_start=False), []),
+        (activation, report(*stds(1, 16), chain=("1", "0")), [("", 1 / 16)]),
+        (
+            activation,
+            report(layer("a", mean=(30.0, 0.0)), layer("b")),
+            [("", 1 / math.hypot(30, 1))],
+        ),
+        (gradient, report(*gradients(16, 4, 1)), [("", 4.0)]),
+        (gradient, report(layer("a", shape=(1600, 9)), layer("b")), [("", 20.0)]),
+        (gradient, report(layer("a", grad_std=(16.0, NAN)), layer("b")), [("", 16.0)]),
+        (measures.gradient_total, report(*gradients(1, 5, 100)), [("", 2.0)]),
+        (measures.gradient_total, report(*gradients(1, 0, 100)), []),
+        (measures.gradient_total, report(*gradients(1)), []),
+        (
+            measures.update_size,
+            report(*updates((0, 0, -2, -4), (NAN, -2), (NAN, NAN), (-9, -2, -1))),
+            [("", -2.0)],
+        ),
+        (measures.update_size, report(*updates((NAN,))), []),
+        (
+            measures.largest_update,
+            report(*updates((-1, -4, NAN), (-2, NAN, NAN), (-3, -3, NAN))),
+            [("", -2.0)],
+        ),
+        (measures.largest_update, report(*updates((NAN,))), []),
+        (
+            measures.uneven_updates,
+            report(*updates((-3,), (-3,), (-2,), (-4.5,), (-3.9,))),
+            [("", 2)],
+        ),
+        (measures.uneven_updates, report(*updates((-INF,))), []),
+        (
+            measures.not_finite,
+            report(
+                layer("a", std=(1.0, NAN)),
+                layer("b"),
+                weight("c", std=(INF, 1.0)),
+                weight("d", grad_std=(NAN, 1.0)),
+                weight("e", grad_std=(INF, 1.0)),
+                loss_value=NAN,
+            ),
+            [("The loss", 1), ("a", 1), ("c", 1), ("e", 1)],
+        ),
+        (measures.not_finite, report(layer("a"), loss_value=1.0), []),
+        (
+            measures.no_gradient,
+            report(
+                weight("a", grad_std=(NAN, 0.0)),
+                weight("b", grad_std=(0.0, 1.0)),
+                weight("c", grad_std=(NAN, NAN)),
+                weight("d", grad_std=(NAN, NAN), trained=False),
+            ),
+            [("a, c", 2 / 3)],
+        ),
+        (measures.no_gradient, report(weight("a")), []),
+        (
+            measures.never_changed,
+            report(
+                weight("a", changed=False),
+                weight("b", changed=None),
+                weight("c", changed=False, trained=False),
+                weight("d", changed=False, grad_std=(0.0, NAN)),
+            ),
+            [("a", 1)],
+        ),
+        (
+            measures.frozen,
+            report(weight("a"), weight("b", trained=False), weight("c", trained=False)),
+            [("b, c", 2 / 3)],
+        ),
+        (measures.frozen, report(weight("a")), []),
+        (
+            measures.constant_weights,
+            report(
+                weight("a", std=(1e-7, 1.0)),
+                weight("b", std=(1e-6, 0.0)),
+                weight("c", std=(0.0, 0.0), trained=False),
+                weight("d", std=(0.0, 1.0)),
+            ),
+            [("a, d", 2 / 3)],
+        ),
+        (measures.constant_weights, report(weight("a", std=(0.0,)), from_start=False), []),
+        (measures.old_gradients, report(stale=0.25), [("", 0.25)]),
+        (measures.in_eval, report(in_eval=("a", "b")), [("a", 1), ("b", 1)]),
+        (measures.evaluated_in_train, report(evaluated_in_train=3), []),
+        (
+            measures.evaluated_in_train,
+            report(evaluated_in_train=3, norm_values={"a": 5}),
+            [("", 3)],
+        ),
+        (measures.norm_values, report(norm_values={"a": 5, "b": 6}), [("a", 5), ("b", 6)]),
+        (measures.softmax_twice, report(loss=loss(1)), []),
+        (measures.softmax_twice, report(loss=loss(1, probabilities=True)), [("", 1)]),
+        (guessed, report(loss=loss(9, 9, 1, 2, 3)), [("", 1.0)]),
+        (guessed, report(loss=loss(9), taken=19), []),
+        (guessed, report(loss=loss(9), from_start=False), []),
+        (guessed, report(loss=loss(9, guess=0.0)), []),
+        (measures.loss_growth, report(loss=loss(2, 9, 3, 5)), [("", 2.0)]),
+        (measures.loss_growth, report(loss=loss(2, 9, 3)), []),
+        (measures.loss_growth, report(loss=loss(0, 1, 1, 1)), []),
+    ],
+)
+def test_a_measure_by_hand(
+    measure: Callable[[Report], Iterable[measures.Measured]],
+    facts: Report,
+    measured: list[measures.Measured],
+) -> None:
+    found = list(measure(facts))
+    assert [name for name, _ in found] == [name for name, _ in measured]
+    assert [value for _, value in found] == pytest.approx([value for _, value in measured])
+
+
+def rule(*measured: measures.Measured, **changes: Any) -> Rule:
+    made = Rule(
+        "length",
+        "both",
+        lambda facts: measured,
+        watch=(-2, 2),
+        problem=(-4, 4),
+        words="{layer} has {value:.1f}, {share}, beyond {limit}.",
+        advice="Cut it.",
+        source=Source("1:02", "page.md#anchor"),
+    )
+    return replace(made, **changes)
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ([("a", 2), ("b", -2)], []),
+        ([("a", 2.1)], ["watch: `a` has 2.1, 210%, beyond 2."]),
+        ([("a", -4), ("b", 4)], ["watch: `b` and 1 more has 4.0, 400%, beyond 2."]),
+        ([("a", -4.1)], ["problem: `a` has -4.1, -410%, beyond -4."]),
+        (
+            [("a", 3), ("b, c", -9), ("d", 8)],
+            ["problem: `b`, `c` and 1 more has -9.0, -900%, beyond -4."],
+        ),
+        (
+            [("a", 5), ("b", math.inf), ("c", 6)],
+            ["problem: `b` and 2 more has inf, inf%, beyond 4."],
+        ),
+        ([("a", math.nan)], ["problem: `a` has nan, nan%, beyond 4."]),
+    ],
+)
+def test_a_rule_speaks_once_of_the_worst(
+    measured: list[measures.Measured], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "RULES", (rule(*measured),))
+    assert [f"{f.level}: {f.words}" for f in judging.judge(report()).findings] == said
+
+
+def test_problems_come_first_and_hide_the_milder_word_of_their_rule(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rules = (
+        rule(("a", 3), name="mild"),
+        rule(("a", 3), name="both"),
+        rule(("a", 9), name="both", watch=NEVER),
+        rule(("a", 9), name="start", when="start"),
+        rule(("a", 9), name="while training", when="training"),
+    )
+    monkeypatch.setattr(judging, "RULES", rules)
+    found = judging.judge(report())
+    assert [f.rule for f in found.findings] == ["both", "start", "while training", "mild"]
+    assert not found.ok
+    at_start = judging.judge(report(training=False))
+    assert [f.rule for f in at_start.findings] == ["both", "start", "mild"]
+    with pytest.raises(Unhealthy) as raised:
+        at_start.raise_for("watch")
+    lines = str(raised.value).split("\n")
+    assert lines[0] == "problem, both: `a` has 9.0, 900%, beyond 4."
+    assert [line.partition(":")[0] for line in lines[1:]] == ["problem, start", "watch, mild"]
+    with pytest.raises(Unhealthy, match=r"^problem, both:[^\n]*\nproblem, start:[^\n]*$"):
+        at_start.raise_for()
+
+
+def test_a_source_has_an_address_where_the_lecture_says_something() -> None:
+    assert Source("1:02:03", "a.md#b").url == "https://youtu.be/P6sfmUTpUmc?t=3723"
+    assert str(Source("4:19", "a.md#b")) == "lecture 4:19; notes: a.md#b"
+    assert (Source("", "a.md#b").url, str(Source("", "a.md#b"))) == ("", "notes: a.md#b")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_the_limits_of_a_rule_are_in_order(rule: Rule) -> None:
+    assert rule.watch != NEVER or rule.problem != NEVER
+    for low, high in (rule.watch, rule.problem):
+        assert low < high
+    assert rule.problem[0] <= rule.watch[0] or rule.watch == NEVER
+    assert rule.problem[1] >= rule.watch[1] or rule.watch == NEVER
+
+
+class Own(nn.Tanh):
+    """A nonlinearity of somebody's own."""
+
+
+class TanhGELU(nn.Module):
+    """Named after two: the longer one that it says wins."""
+
+
+@pytest.mark.parametrize(
+    ("module", "kind", "axis", "normalises"),
+    [
+        (nn.Tanh(), "tanh", None, False),
+        (Own(), "tanh", None, False),
+        (TanhGELU(), "tanh", None, False),
+        (nn.Tanhshrink(), "smooth", None, False),
+        (nn.LogSigmoid(), "smooth", None, False),
+        (nn.Sigmoid(), "sigmoid", None, False),
+        (nn.ReLU6(), "relu", None, False),
+        (nn.LeakyReLU(), "smooth", None, False),
+        (nn.Softmax(1), None, None, False),
+        (nn.Linear(2, 2), "weights", -1, False),
+        (nn.Conv2d(2, 2, 1), "weights", 1, False),
+        (nn.Embedding(2, 2), "other", None, False),
+        (nn.LSTM(2, 2), "other", None, False),
+        (nn.LayerNorm(2), "norm", -1, False),
+        (nn.BatchNorm2d(2), "norm", 1, True),
+        (nn.Dropout2d(), "dropout", None, False),
+        (nn.Sequential(nn.Tanh()), None, None, False),
+        (nn.Flatten(), None, None, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_what_rules_know_a_layer_as(
+    module: nn.Module, kind: str | None, axis: int | None, normalises: bool
+) -> None:
+    assert kind_of(module) == kind
+    found = watched(module, kind or "")
+    assert (found.unit_axis, found.normalises) == (axis, normalises)
+
+
+def test_a_model_of_one_module_is_no_wrapper_unless_it_is_called_so() -> None:
+    inner = nn.Linear(2, 2)
+    assert unwrapped(nn.DataParallel(nn.DataParallel(inner))) is inner
+    plain, two = nn.Sequential(inner), nn.DataParallel(inner)
+    two.head = nn.Linear(2, 2)
+    assert (unwrapped(plain), unwrapped(two)) == (plain, two)
+
+
+def test_the_first_tensor_of_what_is_put_out() -> None:
+    x, indices = torch.ones(2), torch.ones(2, dtype=torch.int64)
+    for output in (x, (indices, x), [None, (x, 2 * x)], {"a": None, "b": {"c": x}}):
+        assert first_tensor(output) is x
+    for output in (indices, None, (), "text", SimpleNamespace(logits=x)):
+        assert first_tensor(output) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "outputs", "margins"),
+    [
+        ("tanh", [0.97, -0.99, 0.5], [0.0, -0.02, 0.47]),
+        ("sigmoid", [0.985, 0.5, 0.005], [0.0, 0.97, -0.02]),
+        ("relu", [0.0, 2.0, -1.0], [0.0, 2.0, -1.0]),
+    ],
+)
+def test_a_margin_is_the_distance_from_the_flat_part(
+    kind: str, outputs: list[float], margins: list[float]
+) -> None:
+    found = margin(kind, torch.tensor(outputs))
+    assert found is not None
+    assert found.tolist() == pytest.approx(margins, abs=1e-6)
+    assert margin("smooth", torch.ones(1)) is None
+
+
+def test_numbers_of_a_tensor_by_hand() -> None:
+    x = torch.arange(12.0).reshape(3, 4)
+    mean, std = moments(x)
+    assert (mean.item(), std.item()) == pytest.approx((5.5, x.std().item()))
+    assert [m.item() for m in moments(torch.ones(1))] == [1.0, 0.0]
+    assert moments(x.half())[1].dtype == torch.float32
+    margins = torch.tensor([[0.0, 1.0, -1.0], [0.0, -1.0, 2.0]])
+    assert alive_units(margins, -1).tolist() == [False, True, True]
+    assert alive_units(margins, 0).tolist() == [True, True]
+    assert flat_share(margins).item() == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize(
+    ("entries", "taken"),
+    [
+        (10, list(range(10))),
+        (19, list(range(19))),
+        (20, list(range(0, 20, 3))),
+        (35, list(range(0, 35, 3))),
+    ],
+)
+def test_some_entries_are_evenly_spaced_by_an_odd_step(entries: int, taken: list[int]) -> None:
+    x = torch.arange(float(entries))
+    assert some(x, 10).tolist() == taken
+    assert some(x.reshape(1, -1).t(), 10).tolist() == taken
+    assert some(x, 10).data_ptr() != x.data_ptr()
+    assert some(x, 10, copy=False).data_ptr() == x.data_ptr()
+    assert some(x.double(), 10, copy=False).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("kinds", "nodes", "chain", "said"),
+    [
+        ("weights tanh weights tanh weights", {"tanh": 2}, (1, 3), ""),
+        (
+            "weights tanh weights relu weights",
+            {"tanh": 2, "relu": 1},
+            (1, 3),
+            "1 of 3 nonlinearities (tanh, relu)",
+        ),
+        ("weights tanh weights weights", {"gelu": 2}, (0, 2), "1 of 2 nonlinearities (gelu)"),
+        ("weights other weights weights", None, (0, 2), ""),
+        ("weights", {}, (0,), ""),
+        ("other", {}, (), ""),
+    ],
+)
+def test_the_chain_is_of_nonlinearities_unless_most_are_unseen(
+    kinds: str, nodes: dict[str, int] | None, chain: tuple[int, ...], said: str
+) -> None:
+    layers = [layer(str(index), kind=kind) for index, kind in enumerate(kinds.split())]
+    found, unseen = chain_of(layers, SimpleNamespace(nonlinear_nodes=nodes))  # pyright: ignore
+    assert found == tuple(map(str, chain))
+    assert unseen == ([f"{said}: {UNSEEN}"] if said else [])
+
+
+UNSEEN = "functions, not modules, or compiled; their flat and dead units are not known"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        *((NAN, "-"), (0.0, "0"), (0.1, "0.10"), (0.0996, "1e-01"), (-0.05, "-5e-02")),
+        *((999.99, "999.99"), (1000.0, "1e+03"), (-1.234, "-1.23"), (INF, "inf")),
+    ],
+)
+def test_a_number_takes_few_columns(value: float, written: str) -> None:
+    assert number(value) == written
+
+
+def test_a_long_name_is_shortened_in_its_middle() -> None:
+    assert short("encoder.layer", 13) == "encoder.layer"
+    assert short("encoder.layers.11.weight", 13) == "enco…1.weight"
+
+
+FINDING = Finding(
+    "problem",
+    "too <long>",
+    "a",
+    9.0,
+    4.0,
+    "`a` is longer than anybody would like it to be.",
+    "Cut it, & look again at what is left of it.",
+    Source("1:02:03", "lecture/a.md#b"),
+)
+GOLDEN = {
+    "start": report(
+        layer(
+            "", flat=(NAN,), std=(1.5,), mean=(0.25,), dead=None, grad_mean=(0.0,), grad_std=(NAN,)
+        ),
+        training=False,
+        steps=(0,),
+        taken=0,
+        chain=("",),
+        loss_value=0.5,
+        unseen=("1 of 2 nonlinearities (tanh): functions, not modules",),
+    ),
+    "training": report(
+        layer("encoder.layers.1.activation", std=(1.0, 0.5), flat=(0.1, 0.256), dead=2),
+        layer("b", std=(1.0, 50.0), grad_std=(0.5, 0.001)),
+        layer("head", type="Linear", std=(1.0, 0.0), shape=(4, 2, 9), grad_std=(0.5, INF)),
+        weight("encoder.layers.1.weight", update=(-2.5, -3.25)),
+        weight("<b>", std=(1.0, 2000.0), update=(-2.0, NAN), grad_std=(0.1, NAN)),
+        weight("c", update=(NAN, NAN)),
+        loss=loss(3.5, 2.25),
+        loss_value=9.0,
+        chain=("encoder.layers.1.activation", "b"),
+        findings=(FINDING, replace(FINDING, level="watch", source=Source("", "c.md#d"))),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("form", ["txt", "html"])
+def test_a_report_is_written_to_the_letter(name: str, form: str) -> None:
+    """Meant otherwise? Look at the new one, then put it in the place of the old one."""
+    found = GOLDEN[name].html() if form == "html" else f"{GOLDEN[name]}\n"
+    assert found == (Path(__file__).parent / "reports" / f"{name}.{form}").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("word", "widest"), [("four", 44), ("a", 43)])
+def test_a_line_has_at_most_44_columns(word: str, widest: int) -> None:
+    words = replace(FINDING, words=" ".join([word] * 60), advice="", source=Source("", "a.md#b"))
+    lines = text(report(findings=()), (words,)).split("\n")
+    assert max(map(len, lines)) == widest
+
+
+def test_of_many_rows_the_middle_is_left_out() -> None:
+    for count, middle in ((24, []), (25, ["... 1 more"]), (40, ["... 16 more"])):
+        many = report(*(weight(f"w{index}") for index in range(count)))
+        lines = [line for line in text(many, ()).split("\n") if line.startswith(("w", "..."))][1:]
+        names = [line.split()[0] for line in lines if line.startswith("w")]
+        assert names == (
+            [f"w{i}" for i in range(count)][:12] + [f"w{i}" for i in range(count)][-12:]
+        )
+        assert [line for line in lines if line.startswith("...")] == middle
+
+
+def test_a_picture_shows_at_most_six_weights_evenly() -> None:
+    many = report(*(weight(f"w{index}", update=(-index, -3.0)) for index in range(13)))
+    html = many.html()
+    assert "<p>5 of 13 weights; about -3 is usual.</p>" in html
+    assert [n for n in range(13) if re.search(rf"</span> w{n}\b", html)] == [0, 3, 6, 9, 12]
+
+
+def test_a_dictionary_has_all_but_what_histograms_need() -> None:
+    made = GOLDEN["training"]
+    found = made.to_dict()
+    assert found["ok"] is False
+    assert set(found) == {"ok", *vars(made)}
+    assert found["loss"] == {
+        **{"classes": 27, "values": [3.5, 2.25], "guess": 2.0, "probabilities": False}
+    }
+    assert {"values", "grad_values"}.isdisjoint(found["layers"][0] | found["weights"][0])
+    assert found["layers"][2]["grad_std"] == [0.5, None]
+    assert found["findings"][0]["source"] == {"moment": "1:02:03", "notes": "lecture/a.md#b"}

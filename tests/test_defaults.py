@@ -1,0 +1,75 @@
+"""What is taken where nothing is given: defaults and limits of all packages, in one list."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import companion
+import literate
+import makemore3
+
+
+def lines() -> Iterator[str]:
+    """A line for each constant, and for each public function and class that has defaults."""
+    for package in (makemore3, literate, companion):
+        found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        for name in sorted(module.name for module in found):
+            if not name.endswith("__main__"):
+                module = importlib.import_module(name)
+                yield from sorted([*constants(module), *defaults(module)])
+
+
+def constants(module: ModuleType) -> Iterator[str]:
+    """The module's own names in capitals that hold plain values; of private ones the numbers."""
+    own = re.findall(r"^(_?[A-Z][A-Z0-9_]+)(?:: .*)? = ", inspect.getsource(module), re.MULTILINE)
+    for name in own:
+        value = vars(module)[name]
+        parts = value if isinstance(value, tuple) else (value,)
+        plain = (int, float) if name.startswith("_") else (int, float, str, range)
+        if parts and all(isinstance(part, plain) for part in parts):
+            yield f"{module.__name__}.{name} = {value!r}"
+
+
+def defaults(module: ModuleType) -> Iterator[str]:
+    """What parameters are where nothing is given."""
+    for own, value in vars(module).items():
+        if own.startswith("_") or getattr(value, "__module__", None) != module.__name__:
+            continue
+        found = {own: value}
+        if inspect.isclass(value):
+            found |= {
+                f"{own}.{name}": function
+                for name, function in vars(value).items()
+                if inspect.isfunction(function) and function.__module__ == module.__name__
+                if not name.startswith("_")
+            }
+        for name, function in found.items():
+            if given := given_by(function):
+                yield f"{module.__name__}.{name}: {given}"
+
+
+def given_by(function: object) -> str:
+    if not callable(function) or (inspect.isclass(function) and issubclass(function, Exception)):
+        return ""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # an alias of types
+        return ""
+    return ", ".join(f"{p.name}={shown(p.default)}" for p in parameters if p.default is not p.empty)
+
+
+def shown(default: object) -> str:
+    if inspect.isfunction(default) or inspect.isclass(default):
+        return default.__name__
+    text = re.sub(r" at 0x\w+", "", repr(default))
+    return text if len(text) < 60 else f"{text[:40]}..."
+
+
+def test_defaults_and_limits_are_those_of_the_list() -> None:
+    """Meant otherwise? Change the line in `defaults.txt`, and whatever tells a reader of it."""
+    written = Path(__file__).with_name("defaults.txt").read_text("utf-8").splitlines()
+    assert list(lines()) == written
