@@ -5,6 +5,9 @@ import re
 
 _TABLE = re.compile(r"^(\|.*\| *\n\|[ :|-]+\| *(?:\n\|.*\| *)*)$", re.MULTILINE)
 
+_ERROR = "±\N{NO-BREAK SPACE}"
+"""An error stays with its sign where a narrow cell breaks."""
+
 
 def printed(number: int, text: str) -> str:
     """Return as HTML what block `number` printed: tables as tables, the rest as it stands."""
@@ -29,7 +32,8 @@ def _table(lines: list[str]) -> str:
     def row(cells: list[str], tag: str) -> str:
         columns = zip(cells, sides, strict=False)
         return "".join(
-            f"<{tag}{side}>{html.escape(cell, quote=False)}</{tag}>" for cell, side in columns
+            f"<{tag}{side}>{html.escape(cell.replace('± ', _ERROR), quote=False)}</{tag}>"
+            for cell, side in columns
         )
 
     rows = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in body)

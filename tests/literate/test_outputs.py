@@ -22,6 +22,11 @@ def test_printed_table_is_shown_as_a_table_and_text_as_text():
     assert [cell.get("class") for cell in root.iter("td")] == [None, "lit-number"]
 
 
+def test_an_error_in_a_table_stays_with_its_sign():
+    root = parsed("a ± b\n| a |\n|:--|\n| 0.1 ± 0.02 |\n")
+    assert ["".join(part.itertext()) for part in root] == ["a ± b\n", "a0.1 ±\xa00.02"]
+
+
 def test_a_table_alone_has_no_empty_text_beside_it():
     assert [child.tag for child in parsed("\n| a |\n|--|\n| b |\n\n")] == ["table"]
 

@@ -39,6 +39,7 @@ class Visit:
     failed: list[str] = field(default_factory=list)
     requested: set[str] = field(default_factory=set)
     violations: list[dict[str, Any]] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
 
 
 def open_window(browser: Browser, width: int, scheme: Scheme) -> BrowserContext:
@@ -74,6 +75,7 @@ def visit_page(tab: Page, site: Site, path: Path) -> Visit:
         tab.wait_for_load_state("networkidle")
     tab.wait_for_function("document.fonts.status == 'loaded'")
     visit.width = tab.evaluate("document.documentElement.scrollWidth")
+    visit.cut = tab.evaluate(CUT)
     visit.violations = axe_violations(tab)
     tab.emulate_media(color_scheme="dark")
     tab.wait_for_selector("body[data-md-color-scheme=slate]", state="attached")
@@ -82,6 +84,14 @@ def visit_page(tab: Page, site: Site, path: Path) -> Visit:
     tab.close()
     return visit
 
+
+CUT = """() => [...document.querySelectorAll(".lit-table > table, .lit-output pre > code")]
+  .filter(content => !content.closest("details:not([open])"))
+  .filter(content => content.getBoundingClientRect().right
+    - parseFloat(getComputedStyle(content).paddingRight)
+    > content.parentElement.getBoundingClientRect().right + 3)  // within the last letter's margin
+  .map(content => content.textContent.slice(0, 60))"""
+"""The tables and outputs, outside of closed folds, of which a reader has to scroll to the rest."""
 
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 """The rules of axe whose answer depends on the palette."""

@@ -16,6 +16,10 @@ def test_no_page_scrolls_sideways(visits: list[Visit]) -> None:
     assert [visit.page for visit in visits if visit.width > visit.window] == []
 
 
+def test_no_table_and_no_output_is_cut(visits: list[Visit]) -> None:
+    assert [(visit.page, visit.window, visit.cut) for visit in visits if visit.cut] == []
+
+
 def test_the_console_stays_empty(visits: list[Visit]) -> None:
     assert [(visit.page, visit.errors) for visit in visits if visit.errors] == []
 
