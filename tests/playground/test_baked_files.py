@@ -50,6 +50,8 @@ def test_another_engine_is_noticed(tmp_path: Path, name: str):
     with (tmp_path / name).open("ab") as file:
         file.write(b" ")
     assert not playground.is_current(tmp_path)
+    (tmp_path / name).unlink()  # one of them alone is none
+    assert not playground.is_current(tmp_path)
 
 
 def test_a_change_of_the_sources_is_noticed(monkeypatch: pytest.MonkeyPatch):
