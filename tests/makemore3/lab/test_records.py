@@ -256,6 +256,16 @@ def test_a_line_that_does_not_reach_the_disk_is_taken_back(
     assert len(read_results(path)) == 5
 
 
+def test_a_line_is_on_the_disk_when_it_has_been_added(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
+    with open_record(path) as record:
+        record.add(result("kaiming", 3))
+    assert sizes == [path.stat().st_size]
+
+
 def test_threads_add_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     with open_record(path) as record:
