@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="do every long run anew, once in this test run, as CI does",
     )
+    parser.addoption(
+        "--renew",
+        action="store_true",
+        help="write the files that tests compare whole outputs with, instead of comparing",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

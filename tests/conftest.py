@@ -25,6 +25,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def as_written(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Check that a text is that of a file beside the test; `--renew` writes the file."""
+
+    def check(
+        name: str, text: str, same: Callable[[str, str], bool] = lambda old, new: old == new
+    ) -> None:
+        path = request.path.parent / name
+        if request.config.getoption("--renew"):
+            path.write_text(text, encoding="utf-8", newline="\n")
+        written = path.read_text(encoding="utf-8")
+        if not same(written, text):
+            assert text == written, "meant? Then `pytest --renew` this test, and look at the diff"
+
+    return check
+
+
+@pytest.fixture
 def assert_it_loads_nothing_heavy() -> Callable[[str], None]:
     """Check that a script, in a process of its own, loads neither torch nor MkDocs nor pytest."""
 

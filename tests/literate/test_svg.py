@@ -4,7 +4,6 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -55,13 +54,12 @@ def in_the_pages_style() -> Figure:
     return figure
 
 
-def test_the_pages_style_draws_what_was_looked_at():
-    """Meant otherwise? Look at the new one, then put it into `figure.svg`."""
+def test_the_pages_style_draws_what_was_looked_at(as_written):
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
         now = figure_to_svg(in_the_pages_style(), "p-")
-    assert svg_difference(Path(__file__).with_name("figure.svg").read_text("utf-8"), now) is None
+    as_written("figure.svg", now, lambda old, new: svg_difference(old, new) is None)
 
 
 def test_saving_twice_gives_identical_bytes(svg):
