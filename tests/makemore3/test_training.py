@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from training_runs import CONFIG, Run, same
 
+from makemore3 import training
 from makemore3.data import Dataset, Names, Split, load_dataset, minibatch
 from makemore3.models import BATCH_NORM, KAIMING, SOFTMAX_FIXED, STAGES, Stage, mlp
 from makemore3.training import (
@@ -164,6 +165,24 @@ def test_a_terminal_shows_a_bar_for_runs_of_over_a_second(
     assert capsys.readouterr().err == ""
     Run(small_split).train(callback=lambda _: time.sleep(0.05))
     assert "/30" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shown", "delay", "disable"), [(None, 1, None), (True, 0, False), (False, 0, True)]
+)
+def test_a_progress_bar_counts_all_steps_and_goes_when_they_are_done(
+    shown: bool | None, delay: float, disable: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, object]] = []
+    monkeypatch.setattr(training, "tqdm", lambda steps, **options: made.append(options) or steps)
+    taken = training.progress_bar([], TrainConfig(max_steps=7), first=3, shown=shown)
+    assert list(taken) == []
+    assert made == [
+        {
+            **{"initial": 3, "total": 7, "unit": "step", "leave": False},
+            **{"delay": delay, "disable": disable},
+        }
+    ]
 
 
 def test_progress_bar_goes_to_stderr_on_request(

@@ -2,10 +2,12 @@
 
 import platform
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -502,3 +504,43 @@ def test_bad_input_is_refused(small_split: Split) -> None:
         one_net(small_split, VARIANTS["batch-norm"], configs=TrainConfig(batch_size=1))
     with pytest.raises(ValueError, match=r"got embedding.weight: torch.float16: call"):
         train_many([model.half()], small_split, generators=[generator])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("progress", "delay", "disable"), [(None, 1, None), (True, 0, False)])
+def test_as_many_workers_as_cores_and_a_bar_that_goes_when_all_is_done(
+    method: Method,
+    progress: bool | None,
+    delay: float,
+    disable: bool | None,
+    small_split: Split,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bars: list[dict[str, object]] = []
+    workers: list[int] = []
+
+    def bar(**options: object) -> MagicMock:
+        bars.append(options)
+        return MagicMock()
+
+    def pool(count: int, **options: Any) -> ThreadPoolExecutor:
+        workers.append(count)
+        return ThreadPoolExecutor(count, **options)
+
+    monkeypatch.setattr(many, "tqdm", bar)
+    monkeypatch.setattr(many, "ThreadPoolExecutor", pool)
+    monkeypatch.setattr(many.os, "cpu_count", lambda: 3)
+    models, generators = zip(
+        *(started(partial(mlp, KAIMING), seed) for seed in (1, 2)), strict=True
+    )
+    configs = [TrainConfig(max_steps=count) for count in (2, 5)]
+    train_many(
+        models, small_split, configs, generators=generators, method=method, progress=progress
+    )
+    assert workers == [3 if method == "compiled" else 1]
+    assert bars == [
+        {
+            **{"total": 7, "unit": "step", "unit_scale": True, "leave": False},
+            **{"delay": delay, "disable": disable},
+        }
+    ]

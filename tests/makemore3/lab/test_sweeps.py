@@ -389,3 +389,29 @@ def test_the_command_splits_by_distinct_names_when_told(path: Path) -> None:
     other = path.with_name("other.jsonl")
     assert cli.main([*command, str(other), "--distinct"]) == 0
     assert tuple(read_results(other)[0].losses) == SPLITS
+
+
+@pytest.mark.parametrize(("progress", "disable"), [(None, None), (True, False), (False, True)])
+def test_a_cluster_shows_its_runs_in_a_bar_that_goes_when_they_are_done(
+    progress: bool | None,
+    disable: bool | None,
+    made_up: Dataset,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if best_method() != "compiled":
+        pytest.skip("there is no C++ compiler, and a cluster trains with nothing else")
+    shown: list[dict[str, object]] = []
+
+    def here(_: str, function: Callable[..., Any], shared: object, calls: list[Any]) -> Any:
+        return ((index, function(shared, *call)) for index, call in enumerate(calls))
+
+    def bar(outcomes: object, **options: object) -> object:
+        shown.append(options)
+        return outcomes
+
+    monkeypatch.setattr(sweeps, "call_on_cluster", here)
+    monkeypatch.setattr(sweeps, "tqdm", bar)
+    there = sweep(VARIANTS, [1], made_up, path, scheduler="tcp://x", progress=progress)
+    assert shown == [{"total": 2, "unit": "run", "disable": disable, "leave": False}]
+    assert there == sweep(VARIANTS, [1], made_up, path.with_name("here.jsonl"), progress=False)
