@@ -34,7 +34,7 @@ def test_an_error_names_the_file_and_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
     with pytest.raises(TypeError), written_whole(path) as file:
-        file.writelines([b"half", 3])  # pyright: ignore[reportArgumentType]
+        file.writelines([b"half", 3])  # pyright: ignore[reportArgumentType, reportCallIssue]
     with pytest.raises(FileNotFoundError) as raised, written_whole(path):
         (tmp_path / "other").read_bytes()  # the caller's own trouble stays the caller's
     assert raised.value.filename == str(tmp_path / "other")
