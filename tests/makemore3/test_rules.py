@@ -302,6 +302,15 @@ def test_a_source_has_an_address_where_the_lecture_says_something() -> None:
     assert (Source("", "a.md#b").url, str(Source("", "a.md#b"))) == ("", "notes: a.md#b")
 
 
+def test_the_table_of_rules_is_what_was_set(as_written: Callable[..., None]) -> None:
+    rows = [
+        f"{rule.name} ({rule.when}), watch {rule.watch}, problem {rule.problem}\n"
+        f"  {rule.words}\n  Try: {rule.advice}\n  {rule.source}\n"
+        for rule in RULES
+    ]
+    as_written("reports/rules.txt", "".join(rows))
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_limits_of_a_rule_are_in_order(rule: Rule) -> None:
     assert rule.watch != NEVER or rule.problem != NEVER
