@@ -14,7 +14,13 @@ from torch import nn
 
 from makemore3.diagnostics import RULES, Report, Unhealthy, judging, measures
 from makemore3.diagnostics.facts import Finding, LayerFacts, LossFacts, Source, WeightFacts
-from makemore3.diagnostics.kinds import first_tensor, kind_of, unwrapped, watched
+from makemore3.diagnostics.kinds import (
+    count_nonlinear_nodes,
+    first_tensor,
+    kind_of,
+    unwrapped,
+    watched,
+)
 from makemore3.diagnostics.look import alive_units, flat_share, margin, moments, some
 from makemore3.diagnostics.reading import chain_of
 from makemore3.diagnostics.rules import NEVER, Rule
@@ -374,6 +380,13 @@ def test_the_first_tensor_of_what_is_put_out() -> None:
         assert first_tensor(output) is x
     for output in (indices, None, (), "text", SimpleNamespace(logits=x)):
         assert first_tensor(output) is None
+
+
+def test_a_nonlinearity_that_is_reached_on_two_ways_counts_once() -> None:
+    h = torch.tanh(torch.ones(2, requires_grad=True))
+    output = torch.relu(torch.relu(h + 2 * h) * h)
+    assert count_nonlinear_nodes(output) == {"relu": 2, "tanh": 1}
+    assert count_nonlinear_nodes(torch.ones(2)) == {}
 
 
 @pytest.mark.parametrize(
