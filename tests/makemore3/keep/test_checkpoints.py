@@ -464,3 +464,21 @@ def test_what_tells_a_run_from_others_is_written_as_in_every_file_so_far() -> No
             p.fill_(number)
     unnamed = checkpoint_identity(model, None, split, config, generator)
     assert unnamed == found | {"net": "first weights with sha256 0ac93935fc93b961"}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ({"weight": torch.ones(2)}, "weights alone (a state_dict of 1 tensors)"),
+        ({"weight": torch.ones(2), "epoch": 3}, "a dict"),
+        ([torch.ones(2)], "a list"),
+    ],
+)
+def test_only_a_dictionary_of_tensors_is_taken_for_weights(
+    content: object, what: str, tmp_path: Path
+) -> None:
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError) as raised:
+        load_checkpoint(tmp_path / "a.pt")
+    told = f"{tmp_path / 'a.pt'} holds {what}, and is no checkpoint of this package: give another "
+    assert str(raised.value).startswith(f"{told}file name to start from the first step")
