@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 NOTEBOOKS = page_files(DOCS, "*.ipynb")
 PAGES = [path for path in page_files(DOCS) if read_page(path).blocks]
-EXECUTED = ["activations", "pytorch-modules", "weights"]
+EXECUTED = ["activations", "weights"]
 SETUP = load_config(str(ROOT / "mkdocs.yml")).plugins["companion"].config.notebook_setup
 
 

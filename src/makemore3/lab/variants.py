@@ -41,6 +41,9 @@ LOSS_LOG = tuple(
 RATES = (0.03, 0.1, 0.2, 0.5, 1.0, 3.0)
 """Learning rates that the sweeps try with and without batch norm."""
 
+WIDE_RATES = (0.01, *RATES, 10.0)
+"""The same, far enough to both sides for the best one to lie between two others."""
+
 DEPTHS = (1, 2, 3, 5, 10, 20)
 """Numbers of hidden layers that they try."""
 
@@ -65,14 +68,31 @@ PLAIN_RATES = NORM_RATES | {20: (0.01, 0.03, 0.1, 0.3), 50: (0.01, 0.03, 0.1)}
 _SHORT = TrainConfig(max_steps=20_000, lr_decay_step=10_000)
 _SHORTER = TrainConfig(max_steps=5_000, lr_decay_step=2_500)
 
+_SLOW = 0.01
+"""Momentum of a batch norm by which its running statistics cost next to nothing."""
+
 
 def _deep(
-    depth: int, batch_norm: bool, *, config: TrainConfig, gain: float = 5 / 3, suffix: str = ""
+    depth: int,
+    batch_norm: bool,
+    *,
+    config: TrainConfig,
+    gain: float = 5 / 3,
+    momentum: float | None = None,
+    suffix: str = "",
 ) -> Variant:
-    net, norm = ("batch-norm", "before") if batch_norm else ("plain", None)
+    """Return the lecture's deep net; None: the momentum is torch's, which is the lecture's."""
+    arguments: dict[str, object] = {"n_linear": depth + 1, "gain": gain}
+    if not batch_norm:
+        arguments |= {"batch_norm": None}
+    elif momentum is None:
+        arguments |= {"batch_norm": "before"}
+    else:
+        arguments |= {"norm": "batch", "norm_options": {"momentum": momentum}}
+    net = "batch-norm" if batch_norm else "plain"
     return Variant(
         f"{net}-depth{depth}-gain{gain:.3g}-lr{config.lr:g}{suffix}",
-        NetSpec("deep_mlp", {"n_linear": depth + 1, "gain": gain, "batch_norm": norm}),
+        NetSpec("deep_mlp", arguments),
         config,
     )
 
@@ -119,7 +139,7 @@ def _normed(
     if norm is not None:
         arguments |= {"norm": norm, "norm_output": False}
     if norm == "batch":
-        arguments |= {"norm_options": {"momentum": 0.01}}
+        arguments |= {"norm_options": {"momentum": _SLOW}}
     name = f"{norm or 'none'}{'-residual' if residual else ''}-depth{depth}-lr{config.lr:g}"
     if scale is not None:
         arguments |= {"gain" if norm is None else "gamma": scale}
@@ -141,15 +161,20 @@ SWEEPS = {
         Variant(f"{name}-lr{lr:g}", NetSpec("mlp", {"stage": name}), TrainConfig(lr=lr))
         for name, lr in product(("kaiming", "batch-norm"), RATES)
     ),
-    "depth": tuple(
-        _deep(depth, norm, config=TrainConfig()) for norm, depth in product((False, True), DEPTHS)
-    ),
+    **{
+        name: tuple(
+            _deep(depth, norm, config=TrainConfig(), momentum=_SLOW)
+            for norm, depth in product((False, True), depths)
+        )
+        for name, depths in (("depth", DEPTHS[:4]), ("deeper", DEPTHS[4:]))
+    },
     "depth-and-rate": tuple(
         _deep(depth, norm, config=replace(_SHORT, lr=lr))
-        for norm, depth, lr in product((False, True), DEPTHS, RATES)
+        for norm, depth, lr in product((False, True), DEPTHS, WIDE_RATES)
     ),
     "deep-rate": tuple(
-        _deep(5, norm, config=TrainConfig(lr=lr)) for norm, lr in product((False, True), RATES[:4])
+        _deep(5, norm, config=TrainConfig(lr=lr))
+        for norm, lr in product((False, True), WIDE_RATES[:5])
     ),
     "gain": tuple(
         _deep(depth, norm, config=_SHORT, gain=gain)

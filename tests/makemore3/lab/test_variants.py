@@ -51,7 +51,9 @@ def test_every_variant_is_named_once_and_builds_a_net_that_the_fast_trainers_kno
         assert decay == (steps - 100_000 if name == "extra-steps" else steps / 2)
 
 
-@pytest.mark.parametrize("name", ["depth", "depth-and-rate", "deep-rate", "gain", "batch-size"])
+@pytest.mark.parametrize(
+    "name", ["depth", "deeper", "depth-and-rate", "deep-rate", "gain", "batch-size"]
+)
 def test_nets_with_and_without_batch_norm_start_from_the_same_weights(name: str) -> None:
     half = len(SWEEPS[name]) // 2
     for plain, norm in zip(SWEEPS[name][:half], SWEEPS[name][half:], strict=True):
@@ -110,6 +112,6 @@ def test_the_sweep_of_depths_has_as_many_hidden_layers_as_it_says() -> None:
     generator = torch.Generator().manual_seed(3)
     hidden = [
         sum(isinstance(layer, Tanh) for layer in variant.net.build(generator=generator))
-        for variant in SWEEPS["depth"]
+        for variant in (*SWEEPS["depth"], *SWEEPS["deeper"])
     ]
-    assert hidden == [*DEPTHS, *DEPTHS]
+    assert hidden == [*DEPTHS[:4], *DEPTHS[:4], *DEPTHS[4:], *DEPTHS[4:]]
