@@ -54,9 +54,18 @@ def _served(root: Path, name: str, path: str, **settings: str) -> Iterator[Site]
 
 @pytest.fixture(scope="session", params=WIDTHS)
 def visits(site: Site, browser: Browser, request: pytest.FixtureRequest) -> list[Visit]:
-    """Every page of the site, visited in a window of one width."""
+    """Every page of the site, visited in a window of one width.
+
+    Colours are checked on every page in the narrow window. The wide one has no others but those of
+    its frame, so there one page of each folder is enough.
+    """
     context = open_window(browser, request.param, "light")
+    samples = {page.parent.parent: page for page in site.pages}.values()
+    narrow = request.param == min(WIDTHS)
     try:
-        return [visit_page(context.new_page(), site, page) for page in site.pages]
+        tab = context.new_page()
+        return [
+            visit_page(tab, site, page, colours=narrow or page in samples) for page in site.pages
+        ]
     finally:
         context.close()

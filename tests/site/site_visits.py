@@ -1,5 +1,6 @@
 """A built site, and how the browser tests look at it."""
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler
@@ -54,8 +55,11 @@ def open_window(browser: Browser, width: int, scheme: Scheme) -> BrowserContext:
     )
 
 
-def visit_page(tab: Page, site: Site, path: Path) -> Visit:
-    """Open one page in the light as for the first time, note what happens, and turn it dark."""
+def visit_page(tab: Page, site: Site, path: Path, *, colours: bool) -> Visit:
+    """Open one page as for the first time, and note what happens.
+
+    Its colours are checked in both palettes, or left out: they take axe longer than all the rest.
+    """
     assert tab.viewport_size
     window = tab.viewport_size["width"]
     visit = Visit(path.relative_to(site.folder).as_posix(), window, window)
@@ -65,10 +69,15 @@ def visit_page(tab: Page, site: Site, path: Path) -> Visit:
         if not response.ok:
             visit.failed.append(f"{response.status} {response.url}")
 
-    tab.on("console", lambda message: visit.errors.append(f"{message.type}: {message.text}"))
-    tab.on("pageerror", lambda error: visit.errors.append(str(error)))
-    tab.on("requestfailed", lambda request: visit.failed.append(request.url))
-    tab.on("response", note)
+    listeners: dict[Any, Callable[..., None]] = {
+        "console": lambda message: visit.errors.append(f"{message.type}: {message.text}"),
+        "pageerror": lambda error: visit.errors.append(str(error)),
+        "requestfailed": lambda request: visit.failed.append(request.url),
+        "response": note,
+    }
+    for event, listener in listeners.items():
+        tab.on(event, listener)
+    tab.emulate_media(color_scheme="light")
     tab.goto(site.address(path))
     if window > 600:
         tab.mouse.move(window / 2, 300)  # whatever a first move brings belongs to a first visit
@@ -76,12 +85,14 @@ def visit_page(tab: Page, site: Site, path: Path) -> Visit:
     tab.wait_for_function("document.fonts.status == 'loaded'")
     visit.width = tab.evaluate("document.documentElement.scrollWidth")
     visit.cut = tab.evaluate(CUT)
-    visit.violations = axe_violations(tab)
-    tab.emulate_media(color_scheme="dark")
-    tab.wait_for_selector("body[data-md-color-scheme=slate]", state="attached")
-    visit.violations += axe_violations(tab, rules=COLOUR_RULES)
+    visit.violations = axe_violations(tab, leave_out=() if colours else COLOUR_RULES)
+    if colours:
+        tab.emulate_media(color_scheme="dark")
+        tab.wait_for_selector("body[data-md-color-scheme=slate]", state="attached")
+        visit.violations += axe_violations(tab, only=COLOUR_RULES)
     tab.wait_for_load_state("networkidle")
-    tab.close()
+    for event, listener in listeners.items():
+        tab.remove_listener(event, listener)
     return visit
 
 
@@ -93,15 +104,18 @@ CUT = """() => [...document.querySelectorAll(".lit-table > table, .lit-output pr
   .map(content => content.textContent.slice(0, 60))"""
 """The tables and outputs, outside of closed folds, of which a reader has to scroll to the rest."""
 
-COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+COLOUR_RULES = ("color-contrast", "link-in-text-block")
 """The rules of axe whose answer depends on the palette."""
 
 
-def axe_violations(tab: Page, *, rules: list[str] | None = None) -> list[dict[str, Any]]:
-    """What axe finds with some of its rules; None: with all, best practices included."""
+def axe_violations(
+    tab: Page, *, only: Sequence[str] = (), leave_out: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """What axe finds with some of its rules, or with all, best practices included."""
     options: dict[str, Any] = {"resultTypes": ["violations"]}
-    if rules is not None:
-        options["runOnly"] = {"type": "rule", "values": rules}
+    options["rules"] = {rule: {"enabled": False} for rule in leave_out}
+    if only:
+        options["runOnly"] = {"type": "rule", "values": list(only)}
     return Axe().run(tab, options=options).response["violations"]
 
 
