@@ -27,6 +27,14 @@ def test_an_error_in_a_table_stays_with_its_sign():
     assert ["".join(part.itertext()) for part in root] == ["a ± b\n", "a0.1 ±\xa00.02"]
 
 
+def test_empty_cells_at_both_ends_of_a_row_stay():
+    root = parsed("|    | a |    |\n|:---|--:|:---|\n|    | 1 |    |\n")
+    assert [[cell.text for cell in row] for row in root.iter("tr")] == [
+        [None, "a", None],
+        [None, "1", None],
+    ]
+
+
 def test_a_table_alone_has_no_empty_text_beside_it():
     assert [child.tag for child in parsed("\n| a |\n|--|\n| b |\n\n")] == ["table"]
 
