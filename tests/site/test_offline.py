@@ -50,8 +50,9 @@ def tab(browser: Browser, folder: Path) -> Iterator[Page]:
     tab.on("request", lambda request: said.extend(_from_elsewhere(request.url)))
     tab.goto((folder / "index.html").as_uri())
     yield tab
+    before = list(said)  # closing the window ends whatever is still under way
     context.close()
-    assert said == []
+    assert before == []
 
 
 def _from_elsewhere(url: str) -> list[str]:
