@@ -91,7 +91,7 @@ ARROWS = {
     "companion.player": "companion.chapters literate.store",
     "companion.crosslinks": "companion.built literate.store",
     "companion.page_markdown": "bs4 markdownify",
-    "companion.machines": ("platformdirs companion.built companion.page_markdown literate.store"),
+    "companion.machines": "platformdirs companion.built companion.page_markdown literate.store",
     "companion.offline": "companion.built companion.search literate.store",
     "companion.paper": "companion.built literate.store",
     "companion.__main__": "companion.offline companion.paper",

@@ -22,7 +22,7 @@ PATIENCE = 300
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _ARTICLE = re.compile(r"<article.*?</article>", re.DOTALL)
-_TITLE = re.compile(r"<h1[^>]*>(?P<words>.*?)(?:<a class=\"headerlink|</h1>)", re.DOTALL)
+_HEADING = re.compile(r"<h1[^>]*>(?P<words>.*?)(?:<a class=\"headerlink|</h1>)", re.DOTALL)
 _LINK = re.compile(r'<a href="(?P<href>[^"#?:]+)"')
 _NAME = re.compile(r'(?P<before>\b(?:id|for|name)="|url\(#)(?P<name>[^")]+)')
 _ANCHOR = re.compile(r'\bhref="(?P<path>[^":#?]*)(?:#(?P<name>[^"]*))?"')
@@ -99,7 +99,7 @@ def one_page(site: Path) -> str:
         article = _ARTICLE.search(page)
         if article is None:
             continue
-        title = _TITLE.search(article[0])
+        title = _HEADING.search(article[0])
         contents.append(
             f'<li><a href="#p{numbers[name]}">{title["words"] if title else name}</a></li>'
         )

@@ -65,9 +65,8 @@ def _markdown(notebook: NotebookNode) -> Iterator[str]:
         for code in code_cells(NotebookNode(cells=[cell])):
             block = code.count or 0  # the cells were run in their order
             ticks = max(["```", *(f"{run}`" for run in re.findall("`{3,}", code.code))], key=len)
-            shown = [f"{ticks}python", *code.code.split("\n"), ticks, ""]
-            if cell.get("transient", {}).get("remove_source"):
-                shown = []
+            hidden = cell.get("transient", {}).get("remove_source")
+            shown = [] if hidden else [f"{ticks}python", *code.code.split("\n"), ticks, ""]
             shown += [f"![](output-{block})", ""] if code.text else []
             shown += [f"![](html-{block})"] if code.html else []
             if code.fold:

@@ -124,8 +124,8 @@ class Store:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
-        given = {"inputs": dict(baked.inputs), "versions": dict(baked.versions)}
-        manifest = {"format": _FORMAT, **given, "blocks": {}}
+        inputs, versions = dict(baked.inputs), dict(baked.versions)
+        manifest = {"format": _FORMAT, "inputs": inputs, "versions": versions, "blocks": {}}
         for number, output in sorted(baked.outputs.items()):
             files = _files(number, output)
             for file, text in files.items():

@@ -293,16 +293,15 @@ def _parse_header(path: Path, line: bytes) -> Header:
 
 
 def _parse_result(header: Header, line: bytes) -> Result:
+    splits = header.splits
     match json.loads(line):
         case [str(variant), int(seed), str(weights), str(failure)]:
             return header.result(variant, seed, weights, failure=failure)
-        case [str(variant), int(seed), str(weights), *numbers] if len(numbers) == len(
-            header.splits
-        ):
-            losses = dict(zip(header.splits, numbers, strict=True))
+        case [str(variant), int(seed), str(weights), *numbers] if len(numbers) == len(splits):
+            losses = dict(zip(splits, numbers, strict=True))
             return header.result(variant, seed, weights, losses=losses)
         case content:
             raise ValueError(
                 f"expected variant, seed, weights and either the losses of "
-                f"{', '.join(header.splits)} or a failure, got {reprlib.repr(content)}"
+                f"{', '.join(splits)} or a failure, got {reprlib.repr(content)}"
             )
