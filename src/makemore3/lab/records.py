@@ -1,9 +1,10 @@
 """The record of a sweep: a file with a header line, then one line of JSON for each run.
 
-The header holds what many runs share: the data, the versions of what computed the numbers, how
-each variant is built and trained, and which splits there are losses of. A run's own line is a list:
-its variant, its seed, a digest of its first weights, and then its final loss of each split, or the
-reason why there are none.
+The header holds what many runs share: the data, the versions of what computed the numbers, which
+splits there are losses of, and how the variants are built and trained: under `shared` what all of
+them have in common, and then what each adds. A run's own line is a list: its variant, its seed, a
+digest of its first weights, and then its final loss of each split, or the reason why there are
+none.
 
 A finished record is sorted by variant and seed, so its bytes don't depend on how often the sweep
 was interrupted, or on which run was done first. While a sweep is under way its lines are in the
@@ -16,7 +17,7 @@ import os
 import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from makemore3.files import PART, written_whole
 
-FORMAT = "makemore3 sweep 2"
+FORMAT = "makemore3 sweep 3"
 """The first words of a record; another layout of the lines gets another number."""
 
 LOCK = ".lock"
@@ -62,7 +63,7 @@ class Header:
         data: Which names, and how they are split.
         versions: What computed the numbers.
         splits: The splits that each run has a loss of.
-        variants: By name: net and training settings.
+        variants: By name: the whole of its net and training settings.
     """
 
     data: dict[str, Any]
@@ -220,15 +221,46 @@ def _in_order(results: Iterable[Result]) -> list[Result]:
 
 
 def _header_line(header: Header) -> bytes:
+    variants = dict(sorted(header.variants.items()))
+    shared = _shared(list(variants.values()))
     return _line(
         {
             "format": FORMAT,
             "data": header.data,
             "versions": header.versions,
             "splits": header.splits,
-            "variants": dict(sorted(header.variants.items())),
+            "shared": shared,
+            "variants": {name: _added(entry, shared) for name, entry in variants.items()},
         }
     )
+
+
+def _shared(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What all entries have in common, also inside of their own entries, sorted by key."""
+    shared = {}
+    for key in sorted(set.intersection(*map(set, entries))) if entries else ():
+        values = [entry[key] for entry in entries]
+        if all(value == values[0] for value in values):
+            shared[key] = values[0]
+        elif all(isinstance(value, dict) for value in values) and (inside := _shared(values)):
+            shared[key] = inside
+    return shared
+
+
+def _added(entry: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """What an entry has beyond the shared, sorted by key; `_merged` puts them together again."""
+    added = {}
+    for key, value in sorted(entry.items()):
+        if key not in shared:
+            added[key] = value
+        elif value != shared[key]:
+            added[key] = _added(value, shared[key])
+    return added
+
+
+def _merged(shared: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
+    inside = {key: _merged(shared[key], added[key]) for key in shared.keys() & added.keys()}
+    return {**shared, **added, **inside}
 
 
 def _result_line(result: Result) -> bytes:
@@ -280,11 +312,16 @@ def _parse_header(path: Path, line: bytes) -> Header:
         content = json.loads(line)
         if content.pop("format") != FORMAT:
             raise ValueError("it has another format")
+        shared = content.pop("shared")
         header = Header(**content)
-        entries = (header.data, header.versions, header.variants, *header.variants.values())
-        if not all(isinstance(entry, dict) for entry in entries):
-            raise ValueError("data, versions and variants have to be objects")
-        return header
+        own = header.variants.values()
+        if not all(
+            isinstance(entry, dict)
+            for entry in (header.data, header.versions, shared, header.variants, *own)
+        ):
+            raise ValueError("data, versions, shared and variants have to be objects")
+        whole = {name: _merged(shared, added) for name, added in header.variants.items()}
+        return replace(header, variants=whole)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f'{path} is no record of a sweep, as its first line is no header of "{FORMAT}" '

@@ -64,11 +64,12 @@ def test_what_is_written_is_read(path: Path) -> None:
 def test_a_record_is_a_header_and_a_line_for_each_run(path: Path) -> None:
     header, *lines = path.read_text().splitlines()
     assert json.loads(header) == {
-        "format": "makemore3 sweep 2",
+        "format": "makemore3 sweep 3",
         "data": HEADER.data,
         "versions": HEADER.versions,
         "splits": HEADER.splits,
-        "variants": HEADER.variants,
+        "shared": {"lr": 0.1},
+        "variants": {name: {"net": {"function": name}} for name in ("batch-norm", "kaiming")},
     }
     assert lines == [
         '["batch-norm",1,"w1",2.1,2.35]',
@@ -76,6 +77,27 @@ def test_a_record_is_a_header_and_a_line_for_each_run(path: Path) -> None:
         '["kaiming",2,"w2",2.3,2.55]',
         '["kaiming",10,"w10","the loss is nan at step 7"]',
     ]
+
+
+def test_what_variants_share_is_written_once(path: Path) -> None:
+    deep = {"n": 6, "norm": {"kind": "group", "groups": 8}}
+    variants = {
+        "b": {"net": {"function": "deep", "arguments": deep}, "lr": 0.1, "steps": 9},
+        "a": {"lr": 1.0, "net": {"arguments": {**deep, "n": 2}, "function": "deep"}, "adam": True},
+    }
+    header = replace(HEADER, variants=variants)
+    with open_record(path) as record:
+        record.results.clear()
+        record.begin(header)
+        record.add(header.result("a", 1, "w1", failure="none"))
+    written = json.loads(path.read_text().splitlines()[0])
+    assert written["shared"] == {"net": {"arguments": {"norm": deep["norm"]}, "function": "deep"}}
+    assert written["variants"] == {
+        "a": {"adam": True, "lr": 1.0, "net": {"arguments": {"n": 2}}},
+        "b": {"lr": 0.1, "net": {"arguments": {"n": 6}}, "steps": 9},
+    }
+    with open_record(path) as record:
+        assert record.header == header
 
 
 def test_the_order_in_which_runs_end_leaves_no_trace(path: Path, tmp_path: Path) -> None:
@@ -179,6 +201,10 @@ def test_a_line_that_is_no_result_is_refused_with_its_number(
         pass
 
 
+EMPTY = '{"format":"makemore3 sweep 3","data":{},"versions":{},"splits":[],"shared":'
+LR = '"variants":{"a":{"lr":1}}}'
+
+
 @pytest.mark.parametrize("line", ["[]", "{}", "", "3", '["kaiming",', "x" * 300_000])
 def test_other_lines_are_refused_in_few_words(line: str, path: Path) -> None:
     with path.open("a") as file:
@@ -194,8 +220,11 @@ def test_other_lines_are_refused_in_few_words(line: str, path: Path) -> None:
         "",
         "[]\n",
         '{"format":"makemore3 sweep 1"}\n',
-        '{"format":"makemore3 sweep 2"}\n',
-        '{"format":"makemore3 sweep 2","data":{},"versions":{},"splits":[],"variants":{"a":1}}\n',
+        '{"format":"makemore3 sweep 2","data":{},"versions":{},"splits":[],"variants":{}}\n',
+        '{"format":"makemore3 sweep 3"}\n',
+        f"{EMPTY}1,{LR}\n",
+        f'{EMPTY}{{}},"variants":{{"a":1}}}}\n',
+        f'{EMPTY}{{"lr":{{"a":1}}}},{LR}\n',
         "x" * 300_000,
     ],
 )
