@@ -36,7 +36,6 @@ class Project:
         self.runs = pytester.path / ".cache" / "runs"
         self.package = pytester.path / "makemore3"
         shutil.copytree(Path(makemore3.__file__).parent, self.package)
-        self.edit("keep/runs.py", "LONG = 10_000", "LONG = 1_000")
         shutil.copy(ROOT / "conftest.py", pytester.path)
         names = "\n".join(f"{a}{b}{c}" for a in "bdk" for b in "aeio" for c in "lmnr")
         (pytester.path / "names.txt").write_text(names)

@@ -16,6 +16,9 @@ QUESTIONS: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_name("questions.toml").read_text(encoding="utf-8")
 )
 
+SAID = "said => said === Boolean(document.querySelector('.lit-search__status').textContent)"
+"""Whether the search says something about what was typed; asked with every frame."""
+
 VIEWERS = Path(__file__).parents[2] / "docs" / "questions"
 STOP_WORD = re.compile(
     r"an?|and|are|as|at|be|by|can|does?|for|from|have|how|if|in|is|isn't|it|its|of|on|one|or|should"
@@ -43,12 +46,10 @@ def field(tab: Page) -> Locator:
 
 def search(tab: Page, query: str) -> list[str]:
     """Ask for a query, and return the addresses of what is found, seen from the site's root."""
-    status = tab.get_by_role("status")
     field(tab).fill("")
-    expect(status).to_be_empty()
+    tab.wait_for_function(SAID, arg=False)
     field(tab).fill(query)
-    expect(status).not_to_be_empty()
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_function(SAID, arg=True)  # the results come at the same moment
     root = tab.url.partition("#")[0]
     found = tab.get_by_role("option").evaluate_all("links => links.map(link => link.href)")
     return [address.removeprefix(root) for address in found]

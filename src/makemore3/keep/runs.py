@@ -17,10 +17,10 @@ from makemore3.keep.checkpoints import Checkpoint, CheckpointError, load_checkpo
 from makemore3.keep.identity import run_key
 from makemore3.training import History, StepInfo, TrainConfig, steps
 
-LONG = 10_000
+LONG = 1_000
 """Steps from which on a run is worth a file."""
 
-LIMIT = 256 * 2**20
+LIMIT = 512 * 2**20
 """Bytes that a folder of runs may hold."""
 
 Train = Callable[..., History]
@@ -84,16 +84,18 @@ def kept(train: Train, folder: Path, *, least_steps: int = LONG) -> Train:
 def kept_many(
     train_many: Callable[..., list[History]], folder: Path, *, least_steps: int = LONG
 ) -> Callable[..., list[History]]:
-    """Return a function that does what `train_many` does, but each long call only once.
+    """Return a function that does what `train_many` does, but each long run only once.
 
-    The end of each of its runs is kept in `folder`. As with `kept`, all that decides the numbers is
-    part of the files' names, here also the method and how its trainer is compiled. A call with
+    The end of each run is kept in `folder`. As with `kept`, all that decides the numbers is part of
+    the files' names, here also the method and how its trainer is compiled. The compiled trainer
+    trains each net by itself, so of a call only the runs that were not done before are done. A
+    stack is trained as a whole or not at all: a smaller one may round differently. A call with
     `finished` is always done.
 
     Args:
         train_many: `fast.train_many`.
         folder: Where runs are kept.
-        least_steps: Steps, of all nets together, from which on a call is kept.
+        least_steps: Steps from which on a run is kept; of a stack, those of all its nets together.
     """
 
     @functools.wraps(train_many)
@@ -111,41 +113,57 @@ def kept_many(
         each = [each] * len(models) if isinstance(each, TrainConfig) else list(each)
         places = [p.data_ptr() for model in models for p in model.parameters()]
         separate = len(set(places)) == len(places) and len(set(map(id, generators))) == len(models)
-        long = sum(config.max_steps for config in each) >= least_steps
-        key = None
-        if finished is None and long and separate and len(each) == len(models) and len(split) > 0:
-            method = method or best_method()
-            key = _key_of_many(models, split, each, generators, method)
-        paths = [folder / f"{key}-{index}.pt" for index in range(len(models))]
-        if key is not None and (histories := _read_ends(paths, models, generators)) is not None:
-            return histories
-        histories = train_many(
-            models,
+        if finished is not None or not separate or len(each) != len(models) or len(split) == 0:
+            return train_many(
+                models,
+                split,
+                configs,
+                generators=generators,
+                method=method,
+                finished=finished,
+                progress=progress,
+            )
+        method = method or best_method()
+        runs = list(zip(models, each, generators, strict=True))
+        paths: dict[int, Path] = {}
+        for group in (
+            [[i] for i in range(len(runs))] if method == "compiled" else [range(len(runs))]
+        ):
+            if sum(each[i].max_steps for i in group) >= least_steps:
+                key = _key_of_many([runs[i] for i in group], split, method)
+                paths |= {i: folder / f"{key}-{n}.pt" for n, i in enumerate(group) if key}
+        ends = {i: end for i, path in paths.items() if (end := _load(path)) is not None}
+        if method == "stacked" and len(ends) < len(runs):
+            ends = {}
+        missing = [i for i in range(len(runs)) if i not in ends]
+        done = train_many(
+            [models[i] for i in missing],
             split,
-            configs,
-            generators=generators,
+            [each[i] for i in missing],
+            generators=[generators[i] for i in missing],
             method=method,
-            finished=finished,
             progress=progress,
         )
-        if key is not None:
-            for path, model, generator, history in zip(
-                paths, models, generators, histories, strict=True
-            ):
-                end = (model.state_dict(), generator.get_state(), history.tensor())
-                _keep(path, Checkpoint({"key": path.stem}, *end))
-        return histories
+        histories = dict(zip(missing, done, strict=True))
+        for i, (model, _, generator) in enumerate(runs):
+            if i in ends:
+                model.train().zero_grad()
+                model.load_state_dict(ends[i].model)
+                generator.set_state(ends[i].generator)
+                histories[i] = History(ends[i].losses.tolist())
+            elif i in paths:
+                end = (model.state_dict(), generator.get_state(), histories[i].tensor())
+                _keep(paths[i], Checkpoint({"key": paths[i].stem}, *end))
+        return [histories[i] for i in range(len(runs))]
 
     return train_many_once
 
 
-def _key_of_many(
-    models: Sequence[nn.Module],
-    split: Split,
-    configs: Sequence[TrainConfig],
-    generators: Sequence[torch.Generator],
-    method: Method,
-) -> str | None:
+_Run = tuple[nn.Module, TrainConfig, torch.Generator]
+
+
+def _key_of_many(runs: Sequence[_Run], split: Split, method: Method) -> str | None:
+    models, configs, generators = zip(*runs, strict=True)
     dtypes = {p.dtype for model in models for p in model.parameters()}
     if method == "compiled":
         if not dtypes <= {torch.float32, torch.float64}:
@@ -156,23 +174,6 @@ def _key_of_many(
     return run_key(
         models, split, configs, generators, trainer=train_many.__module__, method=(method, how)
     )
-
-
-def _read_ends(
-    paths: Sequence[Path], models: Sequence[nn.Module], generators: Sequence[torch.Generator]
-) -> list[History] | None:
-    """Put models and generators where kept runs left them; None, unchanged, if one is missing."""
-    ends = [_load(path) for path in paths]
-    histories = []
-    if None in ends:
-        return None
-    for end, model, generator in zip(ends, models, generators, strict=True):
-        assert end is not None
-        model.train().zero_grad()
-        model.load_state_dict(end.model)
-        generator.set_state(end.generator)
-        histories.append(History(end.losses.tolist()))
-    return histories
 
 
 def _load(path: Path) -> Checkpoint | None:

@@ -1,6 +1,5 @@
 """The published numbers, measured again and compared digit by digit."""
 
-import copy
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from makemore3.data import Dataset, Split, minibatch
+from makemore3.data import Dataset, minibatch
 from makemore3.diagnostics import (
     parameter_stats,
     record_activations,
@@ -21,7 +20,8 @@ from makemore3.diagnostics import (
 )
 from makemore3.fast import train_many
 from makemore3.lab.published import PUBLISHED, Published
-from makemore3.layers import BatchNorm1d, Sequential, Tanh
+from makemore3.lab.scoring import calibrated
+from makemore3.layers import Sequential, Tanh
 from makemore3.models import AS_WRITTEN, LECTURE_SEED, STAGES, Stage, deep_mlp, mlp, parameter_count
 from makemore3.sampling import SAMPLING_SEED, sample_names
 from makemore3.training import TrainConfig, evaluate, split_loss, train
@@ -65,22 +65,11 @@ def _whole_run(dataset: Dataset, *, stage: Stage) -> Measured:
     measured: Measured = {f"batch {step:,}": losses[step] for step in range(0, 200_000, 10_000)}
     measured |= {f"{name} loss": loss for name, loss in evaluate(model, dataset).items()}
     if stage.batch_norm:
-        calibrated = _calibrated(model, dataset.train)
+        from_train = calibrated(model, dataset.train)
         for name, split in (("train", dataset.train), ("dev", dataset.dev)):
-            measured[f"own {name} loss"] = split_loss(_calibrated(model, split), split)
-            measured[f"calibrated {name}"] = split_loss(calibrated, split)
+            measured[f"own {name} loss"] = split_loss(calibrated(model, split), split)
+            measured[f"calibrated {name}"] = split_loss(from_train, split)
     return measured
-
-
-def _calibrated(model: Sequential, split: Split) -> Sequential:
-    """Copy a net, with the mean and standard deviation of this split as its running ones."""
-    model = copy.deepcopy(model).train()
-    for layer in model.modules():
-        if isinstance(layer, BatchNorm1d):
-            layer.momentum = 1.0  # the new batch is all that counts
-    with torch.no_grad():
-        model(split.x)
-    return model
 
 
 def _six_layers(dataset: Dataset) -> Measured:

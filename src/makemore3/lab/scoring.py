@@ -1,5 +1,6 @@
-"""The losses of trained nets on all splits, and what they owe to the luck of the names."""
+"""The losses of trained nets on all splits, and what they owe to statistics and to names."""
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from makemore3.data import Split
+from makemore3.layers import BatchNorm1d
 from makemore3.models import evaluating
 
 
@@ -36,6 +38,29 @@ class SplitLosses:
         with evaluating(model):
             log_p = F.log_softmax(model(self._contexts), 1)
         return {name: -log_p[which, y].mean().item() for name, (which, y) in self._examples.items()}
+
+
+def calibrated(model: nn.Module, split: Split) -> nn.Module:
+    """Copy a net, with the mean and variance of all of a split as its running ones.
+
+    Args:
+        model: A net with `layers.BatchNorm1d` at any depth; it stays as it is.
+        split: The examples, which go through the net as one batch.
+
+    Returns:
+        The copy, in `eval` mode.
+
+    Source:
+        Lecture [54:52](https://youtu.be/P6sfmUTpUmc?t=3292) and its notebook: the statistics are
+        measured once, after training.
+    """
+    model = copy.deepcopy(model).train()
+    for layer in model.modules():
+        if isinstance(layer, BatchNorm1d):
+            layer.momentum = 1.0  # the next batch is all that counts
+    with torch.no_grad():
+        model(split.x)
+    return model.eval()
 
 
 def error_over_names(

@@ -6,15 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from makemore3.data import Dataset, Names, Split, load_dataset
+from makemore3.data import Dataset, Names, load_dataset
 from makemore3.lab import reproduce
 from makemore3.lab.published import PUBLISHED, Published
 from makemore3.lab.reproduce import LONG_RUNS, RUNS, Comparison, compare, table
-from makemore3.models import BATCH_NORM, mlp
 from makemore3.training import History
 
 LECTURE_SECONDS = 6957
@@ -165,27 +163,6 @@ def test_a_long_run_trains_and_evaluates(
         "each run happens once, for all its numbers"
     )
     assert not any(c.agrees for c in comparisons), "untrained losses are no published ones"
-
-
-@pytest.mark.parametrize("own", [True, False])
-def test_a_calibrated_net_standardises_by_the_statistics_of_the_split(
-    own: bool, generator: torch.Generator
-) -> None:
-    model = mlp(BATCH_NORM, n_hidden=5, generator=generator)
-    splits = [
-        Split(torch.randint(27, (n, 3), generator=generator), torch.zeros(n)) for n in (50, 80)
-    ]
-    source, target = splits[0], splits[0 if own else 1]
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-    calibrated = reproduce._calibrated(model, source)  # pyright: ignore[reportPrivateUsage]
-
-    with torch.no_grad():
-        mean, std = model[:3](source.x).mean(0), model[:3](source.x).std(0)
-        h = torch.tanh((model[:3](target.x) - mean) / (std**2 + 1e-5).sqrt())
-        torch.testing.assert_close(calibrated.eval()(target.x), model[-1](h))
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, before[name]), f"{name} of the net itself has changed"
 
 
 def test_another_corpus_is_measured_too_and_gives_other_numbers() -> None:

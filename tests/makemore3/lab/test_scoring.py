@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from makemore3.data import Dataset, Vocabulary, build_split
-from makemore3.lab.scoring import SplitLosses, error_over_names
-from makemore3.models import KAIMING, deep_mlp, mlp
+from makemore3.data import Dataset, Split, Vocabulary, build_split
+from makemore3.lab.scoring import SplitLosses, calibrated, error_over_names
+from makemore3.models import BATCH_NORM, KAIMING, deep_mlp, mlp
 from makemore3.training import split_loss
 
 
@@ -83,3 +83,26 @@ def test_names_of_other_examples_are_refused(
     message = "expects the names of its .* examples, got 1 names with 4 characters"
     with pytest.raises(ValueError, match=message):
         error_over_names(*pair, ["bob"], made_up.dev)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_calibrated_net_standardises_by_the_statistics_of_the_split(
+    own: bool,
+) -> None:
+    generator = torch.Generator().manual_seed(1)
+    model = mlp(BATCH_NORM, n_hidden=5, generator=generator)
+    splits = [
+        Split(torch.randint(27, (n, 3), generator=generator), torch.zeros(n)) for n in (50, 80)
+    ]
+    source, target = splits[0], splits[0 if own else 1]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    found = calibrated(model, source)
+    assert not found.training
+
+    with torch.no_grad():
+        mean, std = model[:3](source.x).mean(0), model[:3](source.x).std(0)
+        h = torch.tanh((model[:3](target.x) - mean) / (std**2 + 1e-5).sqrt())
+        torch.testing.assert_close(found(target.x), model[-1](h))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), f"{name} of the net itself has changed"
