@@ -17,15 +17,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: threads slow tiny
 pytest_plugins = ["pytester"]  # only the root may name plugins
 
 
-RUNS = pytest.StashKey[Path]()
-"""The folder of the long runs that were done."""
+KEPT = pytest.StashKey[Path]()
+"""The folder of what was done before and need not be repeated: long runs, visits to pages."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fresh",
         action="store_true",
-        help="do every long run anew, once in this test run, as CI does",
+        help="do every long run and every visit anew, once in this test run, as CI does",
     )
     parser.addoption(
         "--renew",
@@ -38,33 +38,39 @@ def pytest_configure(config: pytest.Config) -> None:
     if names := os.environ.get("MAKEMORE_NAMES"):  # a notebook works in its own folder
         os.environ["MAKEMORE_NAMES"] = str(Path(names).expanduser().absolute())
     if hasattr(config, "workerinput"):
-        folder = Path(config.workerinput["runs"])  # pyright: ignore[reportAttributeAccessIssue]
+        folder = Path(config.workerinput["kept"])  # pyright: ignore[reportAttributeAccessIssue]
     elif config.getoption("--fresh") or os.environ.get("CI", "false") != "false":
-        temporary = tempfile.TemporaryDirectory(prefix="makemore-runs-")
+        temporary = tempfile.TemporaryDirectory(prefix="makemore-")
         config.add_cleanup(temporary.cleanup)
         folder = Path(temporary.name)
     else:
-        folder = runs_between_test_runs()
-    config.stash[RUNS] = folder
+        folder = between_test_runs()
+    config.stash[KEPT] = folder
 
 
-def runs_between_test_runs() -> Path:
+def between_test_runs() -> Path:
     """The project's cache, or the user's where the checkout cannot be written to."""
-    folder = Path(__file__).parent / ".cache" / "runs"
+    folder = Path(__file__).parent / ".cache"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError:
         import pooch
 
-        return pooch.os_cache("makemore3") / "runs"
+        return pooch.os_cache("makemore3")
     return folder
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist the folder."""
-    node.workerinput["runs"] = str(node.config.stash[RUNS])
+    node.workerinput["kept"] = str(node.config.stash[KEPT])
+
+
+@pytest.fixture(scope="session")
+def kept(pytestconfig: pytest.Config) -> Path:
+    """The folder of what need not be repeated."""
+    return pytestconfig.stash[KEPT]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -75,8 +81,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     from makemore3 import fast, keep, training
     from makemore3.lab import reproduce
 
-    train = keep.kept(training.train, item.config.stash[RUNS])
-    train_many = keep.kept_many(fast.train_many, item.config.stash[RUNS])
+    runs = item.config.stash[KEPT] / "runs"
+    train = keep.kept(training.train, runs)
+    train_many = keep.kept_many(fast.train_many, runs)
     with (
         patch.object(training, "train", train),
         patch.object(fast, "train_many", train_many),
@@ -91,7 +98,7 @@ def pytest_literate_kernel_lines(config: pytest.Config) -> list[str]:
     lines = f"""
 from pathlib import Path
 from makemore3 import fast, keep, training
-runs = Path({str(config.stash[RUNS])!r})
+runs = Path({str(config.stash[KEPT] / "runs")!r})
 training.train = keep.kept(training.train, runs)
 fast.train_many = keep.kept_many(fast.train_many, runs)
 """

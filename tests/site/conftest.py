@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from site_visits import QuietHandler, Site, Visit, open_window, visit_page
+from site_visits import KeptVisits, QuietHandler, Site, Visit, open_window, visit_page
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://example.org/someone/makemore3"
@@ -53,19 +54,30 @@ def _served(root: Path, name: str, path: str, **settings: str) -> Iterator[Site]
 
 
 @pytest.fixture(scope="session", params=WIDTHS)
-def visits(site: Site, browser: Browser, request: pytest.FixtureRequest) -> list[Visit]:
+def visits(site: Site, browser: Browser, request: pytest.FixtureRequest, kept: Path) -> list[Visit]:
     """Every page of the site, visited in a window of one width.
 
     Colours are checked on every page in the narrow window. The wide one has no others but those of
     its frame, so there one page of each folder is enough.
     """
-    context = open_window(browser, request.param, "light")
-    samples = {page.parent.parent: page for page in site.pages}.values()
-    narrow = request.param == min(WIDTHS)
+    width = request.param
+    coloured = {page.parent.parent: page for page in site.pages}.values()
+    if width == min(WIDTHS):
+        coloured = site.pages
+    tools = browser.version, version("axe-playwright-python")
+    made = KeptVisits(kept / f"visits-{width}.json", tools)
+    visits = []
+    context = open_window(browser, width, "light")
     try:
         tab = context.new_page()
-        return [
-            visit_page(tab, site, page, colours=narrow or page in samples) for page in site.pages
-        ]
+        for page in site.pages:
+            name = page.relative_to(site.folder).as_posix()
+            visit = Visit(name, width, colours=page in coloured)
+            if not made.find(visit, site):
+                visit_page(tab, site, visit)
+                made.keep(visit, site)
+            visits.append(visit)
     finally:
         context.close()
+        made.write()
+    return visits

@@ -1,14 +1,19 @@
 """A built site, and how the browser tests look at it."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Response
+
+from makemore3.files import written_whole
 
 Scheme = Literal["light", "dark"]
 
@@ -28,19 +33,82 @@ class Site:
     def address(self, page: Path) -> str:
         return self.url + page.relative_to(self.folder).as_posix().removesuffix("index.html")
 
+    def file(self, address: str) -> Path:
+        """The file that is served at an address."""
+        root = urlsplit(self.url).path
+        file = self.folder / urlsplit(address).path.removeprefix(root)
+        return file / "index.html" if file.is_dir() else file
+
 
 @dataclass
 class Visit:
-    """What one page did in one window."""
+    """What one page did in one window.
+
+    Args:
+        page: Its file in the site's folder.
+        window: Width of the window, in px.
+        colours: Whether axe checks its colours, in both palettes: they take axe longer than all
+            the rest.
+        width: What the page needs, in px.
+    """
 
     page: str
     window: int
-    width: int
+    colours: bool
+    width: int = 0
     errors: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     requested: set[str] = field(default_factory=set)
     violations: list[dict[str, Any]] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
+
+
+class KeptVisits:
+    """The visits that found nothing wrong: repeated only when a file they asked for has changed.
+
+    Args:
+        path: Where they are kept.
+        made_by: What else decides what a visit finds: the browser, what looks at the page.
+    """
+
+    def __init__(self, path: Path, made_by: object) -> None:
+        self.path = path
+        self.made_by = repr((made_by, _digest(Path(__file__))))
+        self.before: dict[str, dict[str, Any]] = {}
+        self.now: dict[str, dict[str, Any]] = {}
+        with suppress(OSError, ValueError):  # none yet, or damaged
+            self.before = json.loads(path.read_text(encoding="utf-8"))
+
+    def find(self, visit: Visit, site: Site) -> bool:
+        """Fill in the visit as it was made before; False if there is none, or not the same."""
+        kept = self.before.get(visit.page)
+        urls = [site.url + path for path in kept["files"]] if kept else []
+        if kept is None or kept != self._entry(visit, site, urls):
+            return False
+        self.now[visit.page] = kept
+        visit.width, visit.requested = visit.window, set(urls)
+        return True
+
+    def keep(self, visit: Visit, site: Site) -> None:
+        """Note a visit, unless it found something."""
+        urls = [url for url in visit.requested if not url.startswith(("data:", "blob:"))]
+        faults = visit.errors or visit.failed or visit.violations or visit.cut
+        at_home = all(url.startswith(site.url) for url in urls)
+        if at_home and not faults and visit.width <= visit.window:
+            self.now[visit.page] = self._entry(visit, site, urls)
+
+    def _entry(self, visit: Visit, site: Site, urls: Sequence[str]) -> dict[str, Any]:
+        files = {url.removeprefix(site.url): _digest(site.file(url)) for url in sorted(urls)}
+        return {"made_by": self.made_by, "colours": visit.colours, "files": files}
+
+    def write(self) -> None:
+        """Write the file; done once, at the end."""
+        with written_whole(self.path) as file:
+            file.write(json.dumps(self.now).encode())
+
+
+def _digest(file: Path) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def open_window(browser: Browser, width: int, scheme: Scheme) -> BrowserContext:
@@ -55,14 +123,8 @@ def open_window(browser: Browser, width: int, scheme: Scheme) -> BrowserContext:
     )
 
 
-def visit_page(tab: Page, site: Site, path: Path, *, colours: bool) -> Visit:
-    """Open one page as for the first time, and note what happens.
-
-    Its colours are checked in both palettes, or left out: they take axe longer than all the rest.
-    """
-    assert tab.viewport_size
-    window = tab.viewport_size["width"]
-    visit = Visit(path.relative_to(site.folder).as_posix(), window, window)
+def visit_page(tab: Page, site: Site, visit: Visit) -> None:
+    """Open one page as for the first time, and note what happens."""
 
     def note(response: Response) -> None:
         visit.requested.add(response.url)
@@ -78,22 +140,23 @@ def visit_page(tab: Page, site: Site, path: Path, *, colours: bool) -> Visit:
     for event, listener in listeners.items():
         tab.on(event, listener)
     tab.emulate_media(color_scheme="light")
-    tab.goto(site.address(path))
-    if window > 600:
-        tab.mouse.move(window / 2, 300)  # whatever a first move brings belongs to a first visit
+    tab.goto(site.address(site.folder / visit.page))
+    if visit.window > 600:
+        tab.mouse.move(
+            visit.window / 2, 300
+        )  # whatever a first move brings belongs to a first visit
         tab.wait_for_load_state("networkidle")
     tab.wait_for_function("document.fonts.status == 'loaded'")
     visit.width = tab.evaluate("document.documentElement.scrollWidth")
     visit.cut = tab.evaluate(CUT)
-    visit.violations = axe_violations(tab, leave_out=() if colours else COLOUR_RULES)
-    if colours:
+    visit.violations = axe_violations(tab, leave_out=() if visit.colours else COLOUR_RULES)
+    if visit.colours:
         tab.emulate_media(color_scheme="dark")
         tab.wait_for_selector("body[data-md-color-scheme=slate]", state="attached")
         visit.violations += axe_violations(tab, only=COLOUR_RULES)
     tab.wait_for_load_state("networkidle")
     for event, listener in listeners.items():
         tab.remove_listener(event, listener)
-    return visit
 
 
 CUT = """() => [...document.querySelectorAll(".lit-table > table, .lit-output pre > code")]

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -38,15 +38,14 @@ def test_axe_finds_nothing(visits: list[Visit], subtests: pytest.Subtests) -> No
 
 def test_a_first_visit_is_light(site: Site, visits: list[Visit]) -> None:
     for visit in visits:
-        paths = {urlsplit(url).path.lstrip("/") for url in visit.requested if url[0:4] == "http"}
-        sizes = {path: _compressed(site, path) for path in paths}
-        assert len(sizes) > 1, f"{visit.page} asked only for {paths}"
+        files = {site.file(url) for url in visit.requested if url.startswith(site.url)}
+        sizes = {str(file): _compressed(file) for file in files}
+        assert len(sizes) > 1, f"{visit.page} asked only for {sizes}"
         assert sum(sizes.values()) <= FIRST_VISIT_BYTES, f"{visit.page}: {sizes}"
 
 
-def _compressed(site: Site, path: str) -> int:
-    file = site.folder / path
-    data = (file / "index.html" if file.is_dir() else file).read_bytes()
+def _compressed(file: Path) -> int:
+    data = file.read_bytes()
     return min(len(data), len(gzip.compress(data, 6)))
 
 
