@@ -107,10 +107,9 @@ fast.train_many = keep.kept_many(fast.train_many, runs)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Share the files between three processes, unless the command line says otherwise.
+    """Share the files between two processes, unless the command line says otherwise.
 
-    Two cores are enough for three, since the tests in a browser wait for much of their time. A
-    single file stays in pytest's own process, and everything with `--pdb` or `-p no:xdist`.
+    A single file stays in pytest's own process, and everything with `--pdb` or `-p no:xdist`.
     """
     options = config.option
     in_worker = hasattr(config, "workerinput")  # which has no processes of its own to start
@@ -118,7 +117,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if not (given or options.tx or options.usepdb):
         files = [Path(argument.partition("::")[0]) for argument in config.args]
         single = len(set(files)) == 1 and files[0].is_file()
-        options.numprocesses = 0 if single else 3
+        options.numprocesses = 0 if single else 2
         options.dist = "loadfile" if options.dist == "no" else options.dist
         options.loadscopereorder = False
 

@@ -1,7 +1,5 @@
 """What tests of several folders share: the one browser of a process, and a process of its own."""
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,14 +7,16 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from companion.paper import PaperError, find_chromium
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, from CHROMIUM or under its usual names; without one, the test is skipped."""
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, (shutil.which(name) for name in names if name)), None)
-    if found is None:
-        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in CHROMIUM")
+    """Chromium; without one, the test is skipped."""
+    try:
+        found = find_chromium()
+    except PaperError as error:
+        pytest.skip(str(error))
     with sync_playwright() as playwright:
         # Without its sandbox, for the tests may run as root; it visits nothing but the own site.
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])

@@ -19,7 +19,13 @@ PAGES = "lecture/"
 PATIENCE = 300
 """Seconds that Chromium has."""
 
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_CHROMIUM = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "chrome",
+)
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _ARTICLE = re.compile(r"<article.*?</article>", re.DOTALL)
 _HEADING = re.compile(r"<h1[^>]*>(?P<words>.*?)(?:<a class=\"headerlink|</h1>)", re.DOTALL)
@@ -43,6 +49,20 @@ class PaperError(Exception):
     """The PDF could not be printed."""
 
 
+def find_chromium() -> str:
+    """Return the path of the Chromium that `CHROMIUM` names, or of one under a usual name.
+
+    The headless one comes first: it does the same with less.
+
+    Raises:
+        PaperError: If there is none.
+    """
+    names = (os.environ.get("CHROMIUM", ""), *_CHROMIUM)
+    if found := next(filter(None, map(shutil.which, names)), None):
+        return found
+    raise PaperError("expected Chromium, found none: install it, or name it in CHROMIUM")
+
+
 def write_pdf(site: Path, target: Path) -> None:
     """Print the lecture's pages of a built site, in the navigation's order, into one PDF.
 
@@ -53,11 +73,7 @@ def write_pdf(site: Path, target: Path) -> None:
         FileNotFoundError: If `site` is no built site, or has no such pages.
         PaperError: If there is no Chromium, or it prints nothing.
     """
-    program = next(
-        filter(None, map(shutil.which, (os.environ.get("CHROMIUM", ""), *_CHROMIUM))), ""
-    )
-    if not program:
-        raise PaperError("expected Chromium, found none: install it, or name it in CHROMIUM")
+    program = find_chromium()
     with tempfile.TemporaryDirectory() as folder:
         source, printed = Path(folder, "paper.html"), Path(folder, "paper.pdf")
         source.write_text(one_page(site), encoding="utf-8")

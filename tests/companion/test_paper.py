@@ -127,7 +127,10 @@ def test_chromium_prints_into_one_file(
     assert not target.parent.exists()  # nothing stays behind
 
 
-@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome", "chrome"])
+@pytest.mark.parametrize(
+    "name",
+    ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"],
+)
 def test_chromium_is_found_under_its_usual_names(
     name: str, site: Path, chromium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
