@@ -159,6 +159,17 @@ def visit_page(tab: Page, site: Site, visit: Visit) -> None:
         tab.remove_listener(event, listener)
 
 
+def ask(tab: Page, query: str) -> None:
+    """Type a query into the open search, and wait for its answer."""
+    field = tab.get_by_role("combobox", name="Search the notes")
+    for text in ("", query):
+        field.fill(text)
+        tab.wait_for_function(SAID, arg=bool(text))
+
+
+SAID = "said => said === Boolean(document.querySelector('.lit-search__status').textContent)"
+"""Whether the search says something; results come at the same moment. Asked with every frame."""
+
 CUT = """() => [...document.querySelectorAll(".lit-table > table, .lit-output pre > code")]
   .filter(content => !content.closest("details:not([open])"))
   .filter(content => content.getBoundingClientRect().right

@@ -186,3 +186,17 @@ def test_a_link_to_a_page_says_elsewhere_what_it_is(elements: dict[Path, Element
             page.name == "404.html"
         ), page
         assert said["twitter:card"] == "summary", page
+
+
+def test_every_page_of_the_navigation_is_marked_on_itself(site: Site) -> None:
+    def links(page: Path) -> list[dict[str, str]]:
+        html = page.read_text(encoding="utf-8")
+        menu = html[html.index('<nav class="lit-nav"') :]
+        found = Elements(menu[: menu.index("</nav>")]).named("a")
+        return [{**link, "href": urljoin(site.address(page), link["href"])} for link in found]
+
+    addresses = [link["href"] for link in links(site.folder / "index.html")]
+    assert len(addresses) == len(set(addresses)) > 1
+    for address in addresses:
+        marked = [link["href"] for link in links(site.file(address)) if "aria-current" in link]
+        assert marked == [address]

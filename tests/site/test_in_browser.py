@@ -171,19 +171,3 @@ def test_a_page_that_cannot_be_fetched_is_not_said_to_be_copied(
         expect(tab.get_by_role("button", name="Not copied")).to_be_visible()
     finally:
         context.close()
-
-
-def test_every_page_of_the_navigation_is_marked_on_itself(site: Site, browser: Browser) -> None:
-    context = open_window(browser, 1440, "light")
-    tab = context.new_page()
-    try:
-        tab.goto(site.url)
-        links = tab.get_by_role("navigation", name="Site").get_by_role("link")
-        addresses = links.evaluate_all("links => links.map(link => link.href)")
-        assert len(addresses) == len(set(addresses)) > 1
-        for address in addresses:
-            tab.goto(address)
-            current = tab.locator("[aria-current=page]")
-            assert current.evaluate_all("links => links.map(link => link.href)") == [address]
-    finally:
-        context.close()

@@ -8,16 +8,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from site_visits import Scheme, Site, axe_violations, in_words, open_window
+from site_visits import Scheme, Site, ask, axe_violations, in_words, open_window
 
 from companion.questions import read_questions
 
 QUESTIONS: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_name("questions.toml").read_text(encoding="utf-8")
 )
-
-SAID = "said => said === Boolean(document.querySelector('.lit-search__status').textContent)"
-"""Whether the search says something about what was typed; asked with every frame."""
 
 VIEWERS = Path(__file__).parents[2] / "docs" / "questions"
 STOP_WORD = re.compile(
@@ -46,10 +43,7 @@ def field(tab: Page) -> Locator:
 
 def search(tab: Page, query: str) -> list[str]:
     """Ask for a query, and return the addresses of what is found, seen from the site's root."""
-    field(tab).fill("")
-    tab.wait_for_function(SAID, arg=False)
-    field(tab).fill(query)
-    tab.wait_for_function(SAID, arg=True)  # the results come at the same moment
+    ask(tab, query)
     root = tab.url.partition("#")[0]
     found = tab.get_by_role("option").evaluate_all("links => links.map(link => link.href)")
     return [address.removeprefix(root) for address in found]
