@@ -52,7 +52,14 @@ from makemore3.figures import (
     plot_sweep,
     plot_update_ratios,
 )
-from makemore3.figures.canvas import MEANINGS, line_styles, log_spaced_bins, name_lines
+from makemore3.figures.canvas import (
+    MEANINGS,
+    legend_above,
+    line_styles,
+    log_spaced_bins,
+    name_lines,
+    short_number,
+)
 from makemore3.training import History
 
 COLORS = [f"#0000{i}{i}" for i in range(1, 7)]
@@ -568,6 +575,42 @@ def test_a_legend_of_long_names_stays_within_the_figure():
     assert shown is not None
     assert shown.get_window_extent().x1 <= figure.bbox.x1
     assert legend(ax) == names
+
+
+@pytest.mark.parametrize(
+    ("lengths", "columns"),
+    [
+        ((5,), 0),  # of one line none
+        *(((20, 21), 2), ((21, 21), 1)),
+        *(((11, 12, 11), 3), ((12, 11, 12), 2), ((21, 21, 5), 1)),
+        *(((5,) * 4, 2), ((5,) * 5, 3)),
+    ],
+)
+def test_a_legend_has_as_many_columns_as_its_longest_names_leave_room_for(
+    lengths: tuple[int, ...], columns: int
+):
+    ax = plt.figure().subplots()
+    for letter, length in zip("abcde", lengths, strict=False):
+        ax.plot([0, 1], label=letter * length)
+    legend_above(ax)
+    shown: Any = ax.get_legend()
+    assert (shown._ncols if shown else 0) == columns
+
+
+@pytest.mark.parametrize(("length", "above"), [(16, False), (17, True)])
+def test_long_names_stand_above_the_panel(length: int, above: bool):
+    names = ["a" * length, "b"]
+    ax = plot_by_layer({name: [1.0, 2.0] for name in names}, ylabel="std")
+    assert legend(ax) == (names if above else [])
+    assert sorted(line_names(ax)) == ([] if above else names)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(999.5, "999.5"), (1000, "1,000"), (12345, "12,345"), (1e-5, "1e-5"), (1e-12, "1e-12")],
+)
+def test_ticks_are_written_without_zeros_that_say_nothing(value: float, written: str):
+    assert short_number(value) == written
 
 
 def test_the_line_of_a_sweep_goes_from_setting_to_setting_in_order():

@@ -1,5 +1,6 @@
 """Every figure, artist by artist: small inputs, and all that is drawn of them as text."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,6 +66,18 @@ def report() -> Any:
     return SimpleNamespace(chained=lambda: layers, weights=weights, steps=(0, 10, 20))
 
 
+def long_report() -> Any:
+    """More layers than lines, without a gradient; more steps than points."""
+    layers = [SimpleNamespace(values=(0.1 * n, -1.0), grad_values=(0.0, 0.0)) for n in range(14)]
+    layers[0].values = (1.0,)  # no distribution
+    updates = [-2 - step / 100 for step in range(201)]
+    weights = [
+        SimpleNamespace(name="a", trained=True, values=(0.1, 0.4), update=updates),
+        SimpleNamespace(name="b", trained=True, values=(0.1,), update=[math.nan, *updates[1:]]),
+    ]
+    return SimpleNamespace(chained=lambda: layers, weights=weights, steps=range(201))
+
+
 LOSSES = History([8.0, 4.0, 3.0, 2.5, 2.0, 2.2, 2.1])
 DRAWN: dict[str, Callable[[], Axes | list[Axes]]] = {
     "net": lambda: figures.plot_net(block_size=2, n_embd=5, n_hidden=7),
@@ -126,6 +139,7 @@ DRAWN: dict[str, Callable[[], Axes | list[Axes]]] = {
         ylabel="difference",
     ),
     "report": lambda: figures.plot_report(report()),
+    "report, long": lambda: figures.plot_report(long_report()),
     "roofline": lambda: figures.plot_roofline(
         {"a step": (0.5, 2.0), "a stack": (40.0, 90.0)}, peak=100.0, bandwidth=20.0
     ),
