@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from torch.optim import SGD, Adam, AdamW
 from torch.utils.checkpoint import checkpoint
 
 from companion.chapters import read_chapters
-from makemore3.diagnostics import RULES, Monitor, Report, Unhealthy, check, monitoring
+from makemore3.diagnostics import RULES, Monitor, Report, Unhealthy, check, monitoring, watch
 from makemore3.diagnostics.text import WIDTH
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -188,9 +189,11 @@ def test_inputs_may_be_several(inputs: Callable, call: Callable, batch: Batch) -
     assert check(model, (inputs(batch[0]), batch[1]), F.cross_entropy).chain == ("net.1", "net.3")
 
 
-def test_check_works_within_no_grad(batch: Batch) -> None:
-    with torch.no_grad():
-        assert check(net(), batch, F.cross_entropy).loss is not None
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_check_works_where_gradients_are_off(without: Callable, batch: Batch) -> None:
+    model = net()
+    with without():
+        assert check(model, batch, F.cross_entropy).loss is not None
 
 
 @pytest.mark.parametrize(
@@ -510,6 +513,52 @@ def test_a_monitor_of_the_wrong_optimizer_says_so(batch: Batch) -> None:
         monitor.report()
     with pytest.raises(RuntimeError, match="started before"):
         monitor.start()
+
+
+def test_an_optimizer_that_is_wrapped_is_found(batch: Batch) -> None:
+    model = net()
+    inner = SGD(model.parameters(), 0.1)
+
+    class Wrapper:
+        def __init__(self, optimizer: object) -> None:
+            self.optimizer = optimizer
+
+    wrapped: Any = Wrapper(inner)
+    inner.optimizer = SGD(model.parameters(), 0.1)  # pyright: ignore[reportAttributeAccessIssue]
+    with Monitor(model, wrapped, every=1) as monitor:
+        F.cross_entropy(model(batch[0]), batch[1]).backward()
+        inner.step()
+        assert monitor.steps == 0
+        inner.optimizer.step()  # pyright: ignore[reportAttributeAccessIssue]
+    assert monitor.report().taken == 1
+
+
+def test_a_step_without_a_pass_through_the_modules_is_said_to_be_unseen() -> None:
+    model = net()
+    optimizer = SGD(model.parameters(), 0.1)
+    with Monitor(model, optimizer, every=1) as monitor:
+        sum(p.sum() for p in model.parameters()).backward()  # pyright: ignore
+        optimizer.step()
+    report = monitor.report()
+    assert report.unseen == ("all layers: no pass with gradients went through the modules",)
+    assert not report.layers
+
+
+@pytest.mark.parametrize(("after", "read"), [(1, False), (2, True)])
+def test_whether_the_loss_is_a_cross_entropy_is_verified_at_first(
+    after: int, read: bool, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "VERIFIED", 2)
+    model = net()
+    optimizer = SGD(model.parameters(), 0.1)
+    with Monitor(model, optimizer, every=1) as monitor:
+        for step in range(4):
+            optimizer.zero_grad()
+            output = model(batch[0])
+            loss = F.cross_entropy(output, batch[1]) if step < after else output.square().mean()
+            loss.backward()
+            optimizer.step()
+    assert (monitor.report().loss is not None) is read
 
 
 def test_a_resumed_run_has_no_start(batch: Batch) -> None:

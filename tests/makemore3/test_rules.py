@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from makemore3.diagnostics import RULES, Report, Unhealthy, judging, measures
+from makemore3.diagnostics import RULES, Report, Unhealthy, judging, look, measures
 from makemore3.diagnostics.facts import Finding, LayerFacts, LossFacts, Source, WeightFacts
 from makemore3.diagnostics.kinds import (
     count_nonlinear_nodes,
@@ -21,8 +22,15 @@ from makemore3.diagnostics.kinds import (
     unwrapped,
     watched,
 )
-from makemore3.diagnostics.look import alive_units, flat_share, margin, moments, some
-from makemore3.diagnostics.reading import chain_of
+from makemore3.diagnostics.look import (
+    alive_units,
+    cross_entropy_seen,
+    flat_share,
+    margin,
+    moments,
+    some,
+)
+from makemore3.diagnostics.reading import LATEST, chain_of, layer_facts, loss_facts
 from makemore3.diagnostics.rules import NEVER, Rule
 from makemore3.diagnostics.text import number, short, text
 
@@ -437,6 +445,142 @@ def test_some_entries_are_evenly_spaced_by_an_odd_step(entries: int, taken: list
 
 
 @pytest.mark.parametrize(
+    ("shape", "axis", "taken"),
+    [
+        ((4, 6), 1, range(4)),  # all that may be
+        ((5, 2), 1, range(5)),
+        ((9, 2), 1, range(0, 9, 2)),
+        ((13, 2), 1, range(0, 12, 3)),  # 24 entries are copied
+        ((4, 7), 1, range(3)),
+        ((2, 30), 1, range(1)),
+        ((3, 3, 2), 1, range(6)),  # rows are examples and places
+        ((3, 2, 3), 2, range(6)),
+        ((5, 3, 2), 1, range(0, 8, 2)),
+    ],
+)
+def test_of_many_rows_some_are_taken(
+    shape: tuple[int, ...], axis: int, taken: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "ROWS", 4)
+    monkeypatch.setattr(look, "ENTRIES", 24)
+    x = torch.arange(math.prod(shape), dtype=torch.float64).reshape(shape)
+    rows = look._rows(x, axis)
+    assert rows.dtype == torch.float32
+    assert torch.equal(rows, x.movedim(axis, -1).flatten(0, -2)[list(taken)].float())
+
+
+def gradient_of(z: Tensor, y: Tensor, loss: Callable[..., Tensor] = F.cross_entropy) -> Tensor:
+    return torch.autograd.grad(loss(z.requires_grad_(), y), z)[0]
+
+
+def test_a_cross_entropy_is_read_and_anything_else_told_from_it() -> None:
+    z, y = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]]), torch.tensor([1, 2])
+    ((name, numbers, counts),) = cross_entropy_seen(z, gradient_of(z, y), verify=True)
+    assert name == "last"
+    assert numbers["loss"].item() == pytest.approx(F.cross_entropy(z, y).item())
+    assert numbers["deviation"].item() == pytest.approx(0, abs=1e-6)
+    assert counts.tolist() == [0, 1, 1]
+    ((_, numbers, _),) = cross_entropy_seen(z, gradient_of(z, y), verify=False)
+    assert list(numbers) == ["loss"]
+    other = gradient_of(z, F.one_hot(y).float(), F.mse_loss)
+    assert cross_entropy_seen(z, other, verify=True)[0][1]["deviation"] > 0.5
+    ((_, numbers, counts),) = cross_entropy_seen(z, torch.zeros(2, 3), verify=True)
+    assert [n.item() for n in numbers.values()] == [0, 0, False]
+    assert counts.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("output", "softmaxed"),
+    [
+        *(([0.2, 0.8], True), ([0.0, 1.0], True), ([0.2, 0.8099], True)),
+        *(([0.2, 0.811], False), ([-0.2, 1.2], False), ([0.2, 0.2], False)),
+    ],
+)
+def test_what_a_softmax_puts_out_is_known_by_its_sum(output: list[float], softmaxed: bool) -> None:
+    z = torch.tensor([[0.3, 0.7], output])
+    ((_, numbers, _),) = cross_entropy_seen(z, torch.ones(2, 2), verify=True)
+    assert numbers["softmaxed"].item() is softmaxed
+
+
+@pytest.mark.parametrize(
+    ("output", "gradient", "readings"),
+    [
+        ((4,), (4,), []),
+        ((4, 3), (4, 2), []),
+        ((0, 3), (0, 3), []),
+        ((4, 1), (4, 1), []),
+        ((4, 3), (4, 3), ["last"]),
+        ((4, 3, 2), (4, 3, 2), ["last", "second"]),
+        ((4, 3, 1), (4, 3, 1), ["second"]),
+        ((4, 1, 3), (4, 1, 3), ["last"]),
+    ],
+)
+def test_classes_are_looked_for_on_two_axes(
+    output: tuple[int, ...], gradient: tuple[int, ...], readings: list[str]
+) -> None:
+    seen = cross_entropy_seen(torch.zeros(output), torch.ones(gradient), verify=False)
+    assert [name for name, _, _ in seen] == readings
+
+
+def step(place: str = "last", **numbers: list[float]) -> dict[Any, list[float]]:
+    return {("loss", place, name): values for name, values in numbers.items()}
+
+
+def read_loss(*steps: Any, counts: list[list[float]]) -> LossFacts | None:
+    windows: Any = [
+        SimpleNamespace(counts={p: torch.tensor(counted) for _, p, _ in step})
+        for counted, step in zip(counts, steps, strict=True)
+    ]
+    return loss_facts(windows, steps)
+
+
+def test_the_loss_of_each_step_is_the_mean_over_its_passes() -> None:
+    found = read_loss(
+        step(loss=[2.0, 4.0], deviation=[0.01, 0.05], softmaxed=[1.0, 1.0]),
+        step(loss=[1.5]),
+        counts=[[1.0, 0.0, 2.0], [5.0, 0.0, 0.0]],
+    )
+    guess = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert found == LossFacts(3, (3.0, 1.5), pytest.approx(guess), True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "counts", "read"),
+    [
+        ({"loss": [1.0], "deviation": [0.01, 0.051]}, {"loss": [1.0]}, 2, False),
+        ({"loss": [1.0], "deviation": [NAN]}, {"loss": [1.0]}, 2, True),
+        ({"loss": [1.0]}, {}, 2, False),
+        ({"loss": [1.0]}, {"loss": [1.0]}, 3, False),
+    ],
+)
+def test_a_loss_is_a_cross_entropy_over_the_same_classes_each_time_or_not_read(
+    first: dict[str, list[float]], second: dict[str, list[float]], counts: int, read: bool
+) -> None:
+    found = read_loss(step(**first), step(**second), counts=[[1.0, 1.0], [1.0] * counts])
+    assert (found is not None) is read
+
+
+def test_the_network_puts_out_probabilities_if_it_always_does() -> None:
+    steps = [step("second", loss=[1.0], softmaxed=[share]) for share in (1.0, 0.0)]
+    found = read_loss(*steps, counts=[[1.0, 1.0]] * 2)
+    assert found is not None
+    assert not found.probabilities
+
+
+def test_a_unit_is_dead_that_was_so_in_the_latest_samples() -> None:
+    count = LATEST + 1
+    alive = torch.zeros(count, 3, dtype=torch.bool)
+    alive[0, 0] = alive[1, 1] = True  # the first is too long ago
+    windows: Any = [
+        SimpleNamespace(alive={"a": units}, values={}, grad_values={}) for units in alive
+    ]
+    site = SimpleNamespace(type="Tanh", kind="tanh", shape=(4, 3), units=3)
+    watch: Any = SimpleNamespace(sites={"a": site})
+    (found,) = layer_facts(watch, windows, [{}] * count)
+    assert found.dead == 2
+
+
+@pytest.mark.parametrize(
     ("kinds", "nodes", "chain", "said"),
     [
         ("weights tanh weights tanh weights", {"tanh": 2}, (1, 3), ""),
@@ -501,6 +645,12 @@ GOLDEN = {
         chain=("",),
         loss_value=0.5,
         unseen=("1 of 2 nonlinearities (tanh): functions, not modules",),
+    ),
+    "flat": report(
+        layer("a", std=(1.0, 0.0), grad_std=(1.0, NAN)),
+        layer("b", std=(1.0, INF), grad_std=(1.0, 0.0)),
+        *(weight(f"w{index}", update=(-3.0, -3.0)) for index in range(6)),
+        loss=loss(2.0, INF),
     ),
     "training": report(
         layer("encoder.layers.1.activation", std=(1.0, 0.5), flat=(0.1, 0.256), dead=2),

@@ -92,7 +92,7 @@ def _lines(
     ylabel: str,
     logarithmic: bool = False,
 ) -> str:
-    """Draw lines over one axis; what is not finite, or has no logarithm, is left out."""
+    """Draw up to six lines over one axis; what is not finite, or has no logarithm, is left out."""
     points = {
         name: [
             (x, math.log10(y) if logarithmic else y)
@@ -104,7 +104,7 @@ def _lines(
     heights = [y for line in points.values() for _, y in line] or [0.0]
     low, high = min(heights), max(heights)
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
-    span = max(1, xs[-1] - xs[0])
+    span = xs[-1] - xs[0]
 
     def place(x: float, y: float) -> str:
         across = _LEFT + (x - xs[0]) / span * (_WIDTH - _LEFT - 10)
@@ -112,7 +112,7 @@ def _lines(
 
     drawn, legend = [], []
     for index, (name, line) in enumerate(points.items()):
-        color = f"var(--c{index % 6})"
+        color = f"var(--c{index})"
         path = " ".join(place(x, y) for x, y in line)
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         legend.append(f'<span style="color:{color}">&#9632;</span> {escape(name)}')

@@ -105,10 +105,10 @@ def _rows(x: Tensor, axis: int) -> Tensor:
     """Put the classes last and everything else into rows, of which some are taken."""
     if x.ndim == 2 and x.numel() <= ENTRIES and x.shape[0] <= ROWS:
         return x.float()
-    per_example = max(1, x.numel() // max(1, x.shape[0]))
+    per_example = x.numel() // len(x)
     x = x[: max(1, ENTRIES // per_example)].movedim(axis, -1).flatten(0, -2)
-    wanted = max(1, min(ROWS, ENTRIES // max(1, x.shape[-1])))
-    return x[:: max(1, x.shape[0] // wanted)].float()
+    wanted = max(1, min(ROWS, ENTRIES // x.shape[-1]))
+    return x[:: max(1, len(x) // wanted)].float()
 
 
 def _as_cross_entropy(z: Tensor, g: Tensor, verify: bool) -> tuple[dict[str, Tensor], Tensor]:

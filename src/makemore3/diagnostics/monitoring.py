@@ -120,7 +120,7 @@ class Monitor:
         stale = [step[key][0] for step in steps if (key := ("step", "", "stale")) in step]
         report = Report(
             training=True,
-            from_start=self._from_start and windows[0].step == 0,
+            from_start=self._from_start,
             steps=tuple(window.step for window in windows),
             taken=self.steps,
             layers=layers,
