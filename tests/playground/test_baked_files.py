@@ -83,6 +83,7 @@ def test_only_what_is_outdated_is_compiled(tmp_path: Path, monkeypatch: pytest.M
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *("engine.json", "engine.wasm", "lecture.json")
     ]
+    assert (tmp_path / "lecture.json").read_bytes() == (FOLDER / "lecture.json").read_bytes()
 
 
 @pytest.mark.parametrize("status", [0, 1])
@@ -91,6 +92,7 @@ def test_the_compiler_gets_the_sources_and_the_flags(status: int, monkeypatch: p
     seen: dict[str, object] = {}
 
     def run(command: list[str], cwd: str, **options: object) -> SimpleNamespace:
+        assert options == {"capture_output": True, "text": True, "check": False}
         seen.update(command=command, files={p.name: p.read_bytes() for p in Path(cwd).iterdir()})
         Path(cwd, command[-1]).write_bytes(b"made")
         return SimpleNamespace(returncode=status, stderr="error: no")
@@ -112,15 +114,20 @@ def test_the_compiler_gets_the_sources_and_the_flags(status: int, monkeypatch: p
     assert seen["files"] == {name: (fast / name).read_bytes() for name in names}
 
 
+@pytest.mark.parametrize("installed", [None, "0.1.0"])
 def test_without_the_compiler_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    installed: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.setattr(playground, "COMPILER", "ziglang==0.0.0")
-    monkeypatch.setattr(playground.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(playground.importlib.util, "find_spec", {"ziglang": installed}.get)
+    monkeypatch.setattr(playground, "version", lambda name: installed)
     assert cli.main(["playground", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
-        "makemore3: the playground's trainer is compiled with ziglang==0.0.0, got none: "
-        "python -m pip install ziglang==0.0.0\n"
+        "makemore3: the playground's trainer is compiled with ziglang==0.0.0, got "
+        f"{installed or 'none'}: python -m pip install ziglang==0.0.0\n"
     )
     assert list(tmp_path.iterdir()) == []
 

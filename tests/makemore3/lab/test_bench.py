@@ -4,10 +4,12 @@ import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from makemore3 import cli
 from makemore3.data import Dataset
@@ -84,12 +86,52 @@ def test_limits_have_the_units_that_they_say(made_up: Dataset, monkeypatch: pyte
     )
 
 
-def test_what_is_timed_is_warm_and_repeated(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("one", "seconds", "count"),
+    [
+        (0.5, 2.0, 4),  # one call, then as many as fill the time
+        (0.5, 0.1, 1),  # and at least one
+        (0.0, 1e-6, 10),  # too short for the clock
+    ],
+)
+def test_what_is_timed_is_warm_and_repeated(
+    one: float, seconds: float, count: int, monkeypatch: pytest.MonkeyPatch
+):
     calls = []
-    clock = iter([0.0, 0.5, 1.0, 3.0])  # one call, then as many as fill the time
+    clock = iter([0.0, one, 1.0, 3.0])
     monkeypatch.setattr(limits.time, "perf_counter", lambda: next(clock))
-    assert limits._each(lambda: calls.append(1), seconds=2.0) == 0.5
-    assert len(calls) == 2 + 4
+    assert limits._each(lambda: calls.append(1), seconds=seconds) == 2.0 / count
+    assert len(calls) == 2 + count
+
+
+@pytest.mark.parametrize(
+    ("information", "name"),
+    [
+        ("vendor_id\t: us\nmodel name\t: Abacus: 3000\nmodel name\t: other\n", "Abacus: 3000"),
+        ("Hardware\t: Abacus\n", "family"),
+        (None, "family"),
+    ],
+)
+def test_a_processor_is_called_by_its_name_or_its_family(
+    information: str | None, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "cpuinfo"
+    if information is not None:
+        path.write_text(information)
+    monkeypatch.setattr(limits, "Path", {"/proc/cpuinfo": path}.__getitem__)
+    monkeypatch.setattr(limits.platform, "processor", lambda: "family")
+    assert limits.processor_name() == name
+    monkeypatch.setattr(limits.platform, "processor", str)
+    monkeypatch.setattr(limits.platform, "machine", lambda: "machine")
+    assert limits.processor_name() == name.replace("family", "machine")
+
+
+def test_torch_has_as_many_threads_afterwards_as_before():
+    before = torch.get_num_threads()
+    with suppress(KeyboardInterrupt), limits.torch_threads(before + 2):
+        assert torch.get_num_threads() == before + 2
+        raise KeyboardInterrupt
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.usefixtures("quick")

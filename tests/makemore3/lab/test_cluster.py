@@ -144,9 +144,9 @@ def _fail_at(shared: int, number: int) -> int:
 
 
 def test_what_a_call_raises_is_raised_here(workers: Workers) -> None:
-    calls = [(n,) for n in range(4)]
+    calls = [(n,) for n in (0, 1, 2, 1)]
     outcomes = call_on_cluster(workers.scheduler_address, _fail_at, 7, calls)
-    assert sorted(outcomes) == [(n, n) for n in range(4)]
+    assert sorted(outcomes) == [(0, 0), (1, 1), (2, 2), (3, 1)]  # the same call twice, too
     with pytest.raises(FloatingPointError, match="this is 2"):
         list(call_on_cluster(workers.scheduler_address, _fail_at, 2, calls))
 

@@ -6,14 +6,18 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from makemore3.data import Dataset, Names, load_dataset
+from makemore3.data import Dataset, Names, Split, load_dataset
 from makemore3.lab import reproduce
 from makemore3.lab.published import PUBLISHED, Published
 from makemore3.lab.reproduce import LONG_RUNS, RUNS, Comparison, compare, table
-from makemore3.training import History
+from makemore3.lab.scoring import calibrated
+from makemore3.models import BATCH_NORM, LECTURE_SEED, mlp
+from makemore3.training import History, split_loss
 
 LECTURE_SECONDS = 6957
 
@@ -148,21 +152,35 @@ def test_quick_numbers_are_all_met(lecture_dataset: Dataset) -> None:
 def test_a_long_run_trains_and_evaluates(
     lecture_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = []
+    trained: list[str] = []
 
-    def short_train(*args: object, **kwargs: object) -> History:
-        trained.append(args)
-        return History([0.0] * 200_000)
+    def one(model: nn.Module, split: Split, *, generator: torch.Generator) -> History:
+        trained.append("as it stands")
+        return History([float(step) for step in range(200_000)])
 
-    monkeypatch.setattr(reproduce, "train", short_train)
-    monkeypatch.setattr(reproduce, "train_many", lambda *args, **kwargs: [short_train(*args)])
+    def many(models: list[nn.Module], split: Split, *, generators: list[torch.Generator]) -> object:
+        trained.append("compiled")
+        return [History([float(step) for step in range(200_000)])]
+
+    monkeypatch.setattr(reproduce, "train", one)
+    monkeypatch.setattr(reproduce, "train_many", many)
     numbers = [p for p in PUBLISHED if p.run in LONG_RUNS]
     comparisons = list(compare(lecture_dataset, numbers))
     assert [c.published for c in comparisons] == numbers
-    assert len(trained) == len({p.run for p in numbers}) == len(LONG_RUNS), (
-        "each run happens once, for all its numbers"
-    )
+    assert len({p.run for p in numbers}) == len(LONG_RUNS)
+    assert trained == ["as it stands", *["compiled"] * 5], "each once, for all its numbers"
     assert not any(c.agrees for c in comparisons), "untrained losses are no published ones"
+    found = {(c.published.run, c.published.quantity): c.measured for c in comparisons}
+    for (_, name), measured in found.items():
+        if name.startswith("batch "):
+            assert measured == float(name.removeprefix("batch ").replace(",", ""))
+    model = mlp(BATCH_NORM, generator=torch.Generator().manual_seed(LECTURE_SEED))
+    for name, split in (("train", lecture_dataset.train), ("dev", lecture_dataset.dev)):
+        own = split_loss(calibrated(model, split), split)
+        from_train = split_loss(calibrated(model, lecture_dataset.train), split)
+        assert found["batch-norm, trained", f"own {name} loss"] == own
+        assert found["batch-norm, trained", f"calibrated {name}"] == from_train
+        assert (own == from_train) is (name == "train")
 
 
 def test_another_corpus_is_measured_too_and_gives_other_numbers() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +74,19 @@ def test_the_minibatches_of_a_seed_are_the_same_for_every_variant(
 
 
 def test_a_record_says_all_that_decides_its_numbers(made_up: Dataset, path: Path) -> None:
+    path = path.parent / "of" / "runs" / "some.jsonl"  # folders are made
     results = sweep(VARIANTS, [2, 1], made_up, path, max_steps=45)
     header, *rest = lines(path)
     assert header["data"]["names"] == "0" * 16
     assert header["data"]["shuffle_seed"] == 42
     assert header["data"]["train"].startswith(f"{len(made_up.train):,} with sha256 ")
-    assert header["versions"]["torch"].startswith("2.")
+    assert header["versions"] == {
+        "makemore3": version("makemore3"),
+        "torch": version("torch"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "trainer": "C++" if best_method() == "compiled" else "torch, stacked",
+    }
     assert header["shared"] == {"max_steps": 45, "batch_size": 32, "lr": 0.1, "lr_decay_step": 40}
     assert header["variants"] == {
         "deep": {"net": {"function": "deep_mlp", "arguments": {"batch_norm": "before"}}},
@@ -215,6 +224,17 @@ def test_a_stack_is_trained_as_a_whole_or_not_at_all(
         sweep(VARIANTS, [1, 2, 3], made_up, path, method="stacked")
     with pytest.raises(ValueError, match="holds no results"):  # of a stack that is half done
         read_results(path)
+
+
+@pytest.mark.parametrize("progress", [True, False, None])
+def test_the_trainer_is_told_how(
+    progress: bool | None, made_up: Dataset, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, object] = {}
+    monkeypatch.setattr(sweeps, "train_many", lambda *_, **options: told.update(options))
+    with pytest.raises(KeyError):  # nothing was trained
+        sweep(VARIANTS, [1], made_up, path, method="stacked", progress=progress)
+    assert (told["method"], told["progress"]) == ("stacked", progress)
 
 
 def test_a_run_that_fails_is_named_and_not_dropped(made_up: Dataset, path: Path) -> None:
@@ -401,6 +421,8 @@ def test_a_cluster_shows_its_runs_in_a_bar_that_goes_when_they_are_done(
 
     monkeypatch.setattr(sweeps, "call_on_cluster", here)
     monkeypatch.setattr(sweeps, "tqdm", bar)
+    torch.set_num_threads(2)  # as a worker may have found it
     there = sweep(VARIANTS, [1], made_up, path, scheduler="tcp://x", progress=progress)
+    assert torch.get_num_threads() == 1, "more would round differently"
     assert shown == [{"total": 2, "unit": "run", "disable": disable, "leave": False}]
     assert there == sweep(VARIANTS, [1], made_up, path.with_name("here.jsonl"), progress=False)

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,6 +57,21 @@ def test_a_healthy_one_is_not_accused_and_repeats() -> None:
     assert not first.accused
     assert not first.found
     assert str(first.after) == str(second.after)
+
+
+def test_a_verdict_has_the_findings_of_both_reports_by_name() -> None:
+    def reported(*found: str) -> Any:
+        pairs = [each.split(": ") for each in found]
+        return SimpleNamespace(findings=[SimpleNamespace(level=a, rule=b) for a, b in pairs])
+
+    made = verdicts.Verdict(
+        Case("own", CASES[0].train, ("b", "z")),
+        reported("watch: e", "problem: f", "problem: c", "watch: d", "watch: c"),
+        reported("watch: a", "problem: g", "watch: f", "problem: c"),
+    )
+    assert (made.accused, made.watched, made.found) == (("c", "f", "g"), ("a", "d", "e"), False)
+    assert replace(made, case=replace(made.case, rules=("z", "e"))).found
+    assert replace(made, case=replace(made.case, rules=("z", "g"))).found
 
 
 def described(case: Case) -> str:

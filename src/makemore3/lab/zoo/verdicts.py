@@ -96,7 +96,6 @@ def _materialise(training: Training) -> None:
     training.model.eval()
     with torch.no_grad():
         training.model(_batch(training, torch.Generator().manual_seed(0))[0])
-    training.model.train()
 
 
 def _batch(training: Training, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
