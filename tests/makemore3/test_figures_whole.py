@@ -134,7 +134,7 @@ DRAWN: dict[str, Callable[[], Axes | list[Axes]]] = {
         **{"xlabel": "rate", "ylabel": "dev loss", "logarithmic": True},
     ),
     "intervals": lambda: figures.plot_intervals(
-        {"a": {2.0: (0.0, 1.0, 2.0), 1.0: (-1.0, 0.5, 0.5)}, "b": {1.0: (0.0, 0.0, 0.0)}},
+        {"a": {5 / 3: (0.0, 1.0, 2.0), 1.0: (-1.0, 0.5, 0.5)}, "b": {1.0: (0.0, 0.0, 0.0)}},
         xlabel="depth",
         ylabel="difference",
     ),

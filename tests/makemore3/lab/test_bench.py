@@ -134,6 +134,37 @@ def test_torch_has_as_many_threads_afterwards_as_before():
     assert torch.get_num_threads() == before
 
 
+def test_a_turn_has_the_steps_that_fill_its_time(made_up: Dataset, monkeypatch: pytest.MonkeyPatch):
+    now, calls = [0.0], []
+
+    def way(name: str, nets: int, duration: float) -> bench._Way:
+        def run(dataset: Dataset, steps: int) -> list[float]:
+            calls.append((name, steps))
+            now[0] += steps * duration
+            return [0.0] * (steps - 1) + [-0.25 * nets]
+
+        return bench._Way(nets, run)
+
+    def machine(dataset: Dataset, cores: int, seconds: float) -> list[tuple[str, float]]:
+        assert (cores, seconds) == (3, 0.01)
+        names = [f"{n} {size}" for n in (1, 3) for size in limits.SIZES]
+        return [(name, now[0]) for name in (*names, "bandwidth", *limits.SMALL_THINGS)]
+
+    monkeypatch.setattr(limits.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(bench, "_layers", lambda dataset, steps: [0.0] * steps)
+    monkeypatch.setattr(bench, "limits", machine)
+    ways = {NOTEBOOK: way("a", 1, 2**-10), "stack": way("b", 4, 2**-3)}
+    speed = bench._measure(made_up, 3, ways, 3, 0.5)
+    tried = [(name, steps) for name in "ab" for steps in (1, bench.CALIBRATION, bench.COMPARED)]
+    assert calls == [*tried, *[("a", 512), ("b", bench.CALIBRATION)] * 3]
+    assert speed.timings == [
+        Timing(NOTEBOOK, rate=2**10, ratio=1.0, difference=0.25),
+        Timing("stack", rate=2**5, ratio=2**-5, difference=1.0),
+    ]
+    assert list(speed.products) == ["1 thread", "3 threads"]
+    assert {*speed.products["3 threads"].values(), speed.bandwidth} == {now[0] - 0.5 - 50 / 8}
+
+
 @pytest.mark.usefixtures("quick")
 def test_one_core_has_no_lines_for_several(made_up: Dataset, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bench.os, "cpu_count", lambda: 1)

@@ -95,6 +95,7 @@ def test_a_record_says_all_that_decides_its_numbers(made_up: Dataset, path: Path
     assert tuple(header["splits"]) == SPLITS
     assert [line[:2] for line in rest] == [["deep", 1], ["deep", 2], ["kaiming", 1], ["kaiming", 2]]
     assert all(len(line) == 3 + len(SPLITS) for line in rest)
+    assert all(loss == round(loss, 6) for _, _, _, *losses in rest for loss in losses)
     assert len({weights for _, _, weights, *_ in rest}) == 4
     assert read_results(path) == [results[i] for i in (3, 2, 1, 0)]
 
