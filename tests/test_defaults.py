@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from types import ModuleType
 
 import companion
@@ -66,6 +67,27 @@ def shown(default: object) -> str:
         return default.__name__
     text = re.sub(r" at 0x\w+", "", repr(default))
     return text if len(text) < 60 else f"{text[:40]}..."
+
+
+def test_what_holds_facts_cannot_be_changed_afterwards() -> None:
+    """All dataclasses are frozen, but for those that something is gathered in."""
+    loose = []
+    for package in (makemore3, literate, companion):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                own = vars(importlib.import_module(module.name)).values()
+                loose += [
+                    f"{kind.__module__}.{kind.__name__}"
+                    for kind in own
+                    if inspect.isclass(kind) and is_dataclass(kind)
+                    if kind.__module__ == module.name
+                    if not vars(kind)["__dataclass_params__"].frozen
+                ]
+    assert sorted(loose) == [
+        "companion.search.Section",
+        "literate.record.Recorder",
+        "makemore3.diagnostics.watch.Window",
+    ]
 
 
 def test_defaults_and_limits_are_those_of_the_list(as_written: Callable[..., None]) -> None:

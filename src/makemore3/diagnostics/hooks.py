@@ -70,7 +70,7 @@ def record_gradients(model: nn.Module, layers: Layers = None) -> Iterator[dict[s
                 f"expected a gradient for the output of layer {name!r}, but none is kept: run the "
                 "model outside of torch.no_grad, on parameters that require gradients"
             )
-        gradient = torch.full_like(h, math.nan, requires_grad=False)
+        gradient = torch.full_like(h, math.nan)
 
         def keep(arriving: Tensor) -> None:
             gradient.copy_(arriving)

@@ -83,7 +83,7 @@ def error_over_names(
     Source:
         Cochran 1977, section 2.11: the variance of a ratio estimate.
     """
-    place = {word: index for index, word in enumerate(dict.fromkeys(words))}
+    place = {word: index for index, word in enumerate(words)}  # of copies the last
     which = torch.tensor([place[word] for word in words for _ in range(len(word) + 1)])
     if len(which) != len(split):
         raise ValueError(

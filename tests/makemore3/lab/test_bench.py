@@ -89,7 +89,7 @@ def test_limits_have_the_units_that_they_say(made_up: Dataset, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("one", "seconds", "count"),
     [
-        (0.5, 2.0, 4),  # one call, then as many as fill the time
+        (0.5, 1.8, 4),  # one call, then as many as fill the time
         (0.5, 0.1, 1),  # and at least one
         (0.0, 1e-6, 10),  # too short for the clock
     ],
@@ -146,23 +146,23 @@ def test_a_turn_has_the_steps_that_fill_its_time(made_up: Dataset, monkeypatch: 
         return bench._Way(nets, run)
 
     def machine(dataset: Dataset, cores: int, seconds: float) -> list[tuple[str, float]]:
-        assert (cores, seconds) == (3, 0.01)
-        names = [f"{n} {size}" for n in (1, 3) for size in limits.SIZES]
+        assert (cores, seconds) == (8, 0.01)
+        names = [f"{n} {size}" for n in (1, 8) for size in limits.SIZES]
         return [(name, now[0]) for name in (*names, "bandwidth", *limits.SMALL_THINGS)]
 
     monkeypatch.setattr(limits.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(bench, "_layers", lambda dataset, steps: [0.0] * steps)
     monkeypatch.setattr(bench, "limits", machine)
     ways = {NOTEBOOK: way("a", 1, 2**-10), "stack": way("b", 4, 2**-3)}
-    speed = bench._measure(made_up, 3, ways, 3, 0.5)
+    speed = bench._measure(made_up, 8, ways, 3, 0.5)
     tried = [(name, steps) for name in "ab" for steps in (1, bench.CALIBRATION, bench.COMPARED)]
     assert calls == [*tried, *[("a", 512), ("b", bench.CALIBRATION)] * 3]
     assert speed.timings == [
         Timing(NOTEBOOK, rate=2**10, ratio=1.0, difference=0.25),
         Timing("stack", rate=2**5, ratio=2**-5, difference=1.0),
     ]
-    assert list(speed.products) == ["1 thread", "3 threads"]
-    assert {*speed.products["3 threads"].values(), speed.bandwidth} == {now[0] - 0.5 - 50 / 8}
+    assert list(speed.products) == ["1 thread", "8 threads"]
+    assert {*speed.products["8 threads"].values(), speed.bandwidth} == {now[0] - 0.5 - 50 / 8}
 
 
 @pytest.mark.usefixtures("quick")

@@ -16,7 +16,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Make = Callable[[list[nn.Parameter]], Optimizer]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Training:
     """A net and how it is trained.
 
