@@ -74,6 +74,7 @@ def long_report() -> Any:
     weights = [
         SimpleNamespace(name="a", trained=True, values=(0.1, 0.4), update=updates),
         SimpleNamespace(name="b", trained=True, values=(0.1,), update=[math.nan, *updates[1:]]),
+        SimpleNamespace(name="c", trained=True, values=(-0.5, 0.5), update=[math.nan] * 201),
     ]
     return SimpleNamespace(chained=lambda: layers, weights=weights, steps=range(201))
 
