@@ -522,7 +522,7 @@ def test_classes_are_looked_for_on_two_axes(
     assert [name for name, _, _ in seen] == readings
 
 
-def step(place: str = "last", **numbers: list[float]) -> dict[Any, list[float]]:
+def step(numbers: dict[str, list[float]], place: str = "last") -> dict[Any, list[float]]:
     return {("loss", place, name): values for name, values in numbers.items()}
 
 
@@ -536,12 +536,13 @@ def read_loss(*steps: Any, counts: list[list[float]]) -> LossFacts | None:
 
 def test_the_loss_of_each_step_is_the_mean_over_its_passes() -> None:
     found = read_loss(
-        step(loss=[2.0, 4.0], deviation=[0.01, 0.05], softmaxed=[1.0, 1.0]),
-        step(loss=[1.5]),
+        step({"loss": [2.0, 4.0], "deviation": [0.01, 0.05], "softmaxed": [1.0, 1.0]}),
+        step({"loss": [1.5]}),
         counts=[[1.0, 0.0, 2.0], [5.0, 0.0, 0.0]],
     )
-    guess = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
-    assert found == LossFacts(3, (3.0, 1.5), pytest.approx(guess), True)
+    assert found is not None
+    assert found.guess == pytest.approx(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
+    assert found == LossFacts(3, (3.0, 1.5), found.guess, True)
 
 
 @pytest.mark.parametrize(
@@ -556,12 +557,12 @@ def test_the_loss_of_each_step_is_the_mean_over_its_passes() -> None:
 def test_a_loss_is_a_cross_entropy_over_the_same_classes_each_time_or_not_read(
     first: dict[str, list[float]], second: dict[str, list[float]], counts: int, read: bool
 ) -> None:
-    found = read_loss(step(**first), step(**second), counts=[[1.0, 1.0], [1.0] * counts])
+    found = read_loss(step(first), step(second), counts=[[1.0, 1.0], [1.0] * counts])
     assert (found is not None) is read
 
 
 def test_the_network_puts_out_probabilities_if_it_always_does() -> None:
-    steps = [step("second", loss=[1.0], softmaxed=[share]) for share in (1.0, 0.0)]
+    steps = [step({"loss": [1.0], "softmaxed": [share]}, "second") for share in (1.0, 0.0)]
     found = read_loss(*steps, counts=[[1.0, 1.0]] * 2)
     assert found is not None
     assert not found.probabilities
