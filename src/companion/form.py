@@ -103,9 +103,7 @@ def outputs(page: Page, baked: Baked) -> list[Problem]:
 
 def is_folded(page: Page, block: Block) -> bool:
     """Whether the block stands in a fold that is closed at first (`??? setup "…"`)."""
-    if not block.indent:
-        return False
-    for line in reversed(page.text.split("\n")[: block.first_line - 1]):
+    for line in reversed(page.text.split("\n")[: block.first_line]):
         if line.strip() and not line.startswith(block.indent):
             return line.lstrip().startswith("??? ")
     return False

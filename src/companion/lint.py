@@ -66,8 +66,8 @@ class _Number:
     value: Decimal
     unit: Decimal
     """One unit in the last place."""
-    signed: bool = False
-    percent: bool = False
+    signed: bool
+    percent: bool
 
 
 def _known(page: Page, baked: Baked) -> set[Decimal]:
@@ -205,7 +205,7 @@ def figures(page: Page) -> list[Problem]:
 def front_matter(page: Page) -> list[Problem]:
     """A description that is missing, too short for a search result or too long for one."""
     end = front_matter_end(page.text)
-    lines = page.text.split("\n")[1 : max(end - 1, 0)]
+    lines = page.text.split("\n")[1:end][:-1]
     try:
         content = yaml.safe_load("\n".join(lines))
     except yaml.YAMLError as error:

@@ -73,7 +73,7 @@ def units(lines: list[str]) -> Iterator[tuple[int, str]]:
     unit: list[str] = []
     for number, line in enumerate([*lines, ""], start=1):
         if unit and (not line.strip() or _UNIT_START.match(line) or _UNIT_ALONE.match(unit[0])):
-            yield number - len(unit), _ITEM.sub(" ", "\n".join(unit), count=1)
+            yield number - len(unit), _ITEM.sub(" ", "\n".join(unit))
             unit = []
         if line.strip():
             unit.append(line)
@@ -110,4 +110,4 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _marked(match: re.Match[str], target: str) -> str:
-    return (_LINKED if target.startswith("http") else " ") + _blank(match)[1:]
+    return (_LINKED if target.startswith("http") else "") + _blank(match)

@@ -104,7 +104,6 @@ def sections(page: str, address: str) -> list[Section]:
     article, _, _ = article.partition("</article>")
     reader = _Reader(address)
     reader.feed(_MATHS.sub(lambda formula: html.escape(spelt(formula[0])), start + article))
-    reader.close()
     return [section for section in reader.sections if section.prose or section.code]
 
 

@@ -33,7 +33,7 @@ def front_coded(words: str) -> str:
     """
     before, lines = "", []
     for word in words.splitlines():
-        shared = next(n for n in range(9, -1, -1) if word[:n] == before[:n] and len(before) >= n)
+        shared = max(n for n in range(min(len(word), 9) + 1) if before.startswith(word[:n]))
         lines.append(f"{shared}{word[shared:]}\n")
         before = word
     return "".join(lines)

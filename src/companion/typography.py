@@ -58,7 +58,7 @@ class Numbers(Treeprocessor):
 
     def run(self, root: ET.Element) -> None:  # noqa: D102
         for element in root.iter():
-            if element.tag in ("code", "pre"):
+            if element.tag == "code":
                 continue
             element.text = _numbers(element.text)
             for child in element:

@@ -41,8 +41,11 @@ def test_each_chapter_ends_where_the_next_begins(tmp_path):
 
 def test_the_time_to_read_a_page_stands_once_in_the_map(tmp_path):
     write(tmp_path, TABLE + 'page = "one.md#two"\n')
-    for figures, shown in ((0, "2 min"), (12, "4 min")):
-        (tmp_path / "one.md").write_text("word " * 500 + "![a](baked)\n" * figures)
+    for words, figures, shown in (
+        *((344, 0, "1 min"), (345, 0, "2 min")),
+        *((332, 12, "3 min"), (333, 12, "4 min")),
+    ):
+        (tmp_path / "one.md").write_text("word " * words + "![a](baked)\n" * figures)
         minutes = [row.split("|")[-2].strip() for row in chapter_map(tmp_path)[2:]]
         assert minutes == [shown, ""]
     (tmp_path / "one.md").write_text("word")

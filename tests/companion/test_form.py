@@ -28,6 +28,7 @@ def page(text: str) -> Page:
         f"| {TIME} | {TIME} |\n|--|--|\n| {TIME} | {TIME} |",
         f"{FIRST}\n![What it shows.](baked)\n{TIME} **Caption.**",
         f'!!! note "Title"\n\n    {TIME} Text.',
+        f"## From {TIME} to {TIME}",
         "[The lecture](https://youtu.be/P6sfmUTpUmc) and [again](https://youtu.be/P6sfmUTpUmc).",
     ],
 )

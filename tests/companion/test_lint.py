@@ -88,6 +88,7 @@ NOT_MEASURED = {
     "year": "He et al. 2015, 2022-10-04.",
     "version": "With torch 2.13.0, mkdocs 1.6.1 and v1.2.3.",
     "Python": "Python 3.11 or newer, Python 3.11+, version 2.5, section 3.2.",
+    "equation": "In equation 2.1, eq. 2.1, § 2.1 and Section 2.1.",
     "name": "The tensors W1.5b, x_0.5 and torch2.13.",
     "code": "Write `x = 0.5` or ``y = `0.6` ``.",
     "code over two lines": "Write `x =\n0.5`.",
@@ -321,7 +322,7 @@ def test_links_whose_label_seconds_or_chapter_disagree(link, name, message):
             "",
             "[4:19, chapter 2] links to second 259, which is in chapter 3",
         ),
-        (f"{VIDEO}?t=259", "", f"expected a link with a label, found {VIDEO}?t=259 alone"),
+        (f"{VIDEO}?t=259.", "", f"expected a link with a label, found {VIDEO}?t=259 alone"),
         (f"[a]({VIDEO}?t=x).", "", f"expected {VIDEO}?t=SECONDS, found {VIDEO}?t=x"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,9 @@ def test_a_page_works_from_a_file(site: Path, moment: str, address: str) -> None
 
 
 def test_the_folder_has_what_needs_no_server_and_the_sections_to_search(
-    site: Path, tmp_path: Path
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/another/disk")  # no folder is renamed onto this one
     before = {path: path.stat().st_mtime_ns for path in site.rglob("*")}
     target = tmp_path / "taken" / "along" / "notes"
     write_offline(site, target)

@@ -175,3 +175,10 @@ def test_the_command_prints_and_says_what_is_wrong(
         "",
         "expected Chromium, found none: install it, or name it in CHROMIUM\n",
     )
+    monkeypatch.setattr(sys, "argv", ["companion"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert capsys.readouterr().err == (
+        "usage: python -m companion [-h] {offline,pdf} ...\n"
+        "python -m companion: error: the following arguments are required: command\n"
+    )

@@ -42,6 +42,15 @@ def test_time_at_the_start_of_a_paragraph_or_an_item_is_set_apart():
 
 
 @pytest.mark.parametrize(
+    ("tag", "link"), [("p", True), ("li", True), ("figcaption", True), ("div", False)]
+)
+def test_time_is_set_apart_at_the_start_of_captions_too(tag, link):
+    root = ET.fromstring(f'<div><{tag}>\n<a href="{VIDEO}?t=1">0:01</a> It falls.</{tag}></div>')
+    Moments(Markdown()).run(root)
+    assert (root.find(f"{tag}/a[@class='lit-moment']") is not None) == link
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"Text [4:19]({VIDEO}?t=259).",
@@ -95,10 +104,25 @@ def test_the_longest_of_a_words_names_is_linked(docs):
 
 def test_words_inside_other_words_links_and_code_are_none(docs):
     assert linked(docs, "Again, `gain`, [gain](x.md), gain-like, bargain.") == []
-    for level in range(1, 5):
-        assert linked(docs, f"{'#' * level} Gain") == []
-    boxes = "figure", "summary", "pre", "math"
-    assert linked(docs, "".join(f"<{box}><p>gain</p></{box}>" for box in boxes)) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "count"),
+    [
+        *((f"<{tag}>gain</{tag}>", 1) for tag in ("p", "li", "td", "dd")),
+        *((f"<p><{tag}>gain</{tag}></p>", 1) for tag in ("strong", "em")),
+        *((f"<{tag}>gain</{tag}>", 0) for tag in ("strong", "em", "span", "div", "th", "dt")),
+        *(
+            (f"<{tag}><p>gain</p></{tag}>", 0)
+            for tag in ("pre", "code", "a", "h1", "h2", "h3", "h4", "figure", "summary", "math")
+        ),
+        *((f'<p class="{name}">gain</p>', 0) for name in ("arithmatex", "admonition-title")),
+    ],
+)
+def test_words_are_linked_in_prose_alone(docs, html, count):
+    root = ET.fromstring(f"<div><div>{html}</div></div>")
+    Terms(Markdown(), docs, lambda: docs / "index.md").run(root)
+    assert len([a for a in root.iter("a") if a.get("class") == "lit-term"]) == count
 
 
 @pytest.mark.parametrize(

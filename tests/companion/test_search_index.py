@@ -91,6 +91,19 @@ def test_a_document_says_the_signs_of_its_formulas_and_hides_its_fields() -> Non
     )
 
 
+def test_each_sign_is_found_by_what_is_typed_for_it() -> None:
+    latex = (
+        r"\sqrt{x} \sum \partial \sigma \mu \gamma \beta \varepsilon \epsilon \delta \eta \infty"
+    )
+    formula = spelt(LatexToMathML().convert_with_local_state(latex, displaystyle=False))
+    spoken = (
+        "sqrt square root sum derivative partial sigma mu gamma beta epsilon eps epsilon eps "
+        "delta eta learning rate infinity"
+    )
+    text = document(Section("", prose=[formula]))
+    assert f'<span data-pagefind-meta="spoken[content]" content="{spoken}"></span>' in text
+
+
 def test_an_entry_of_the_reference_weighs_less() -> None:
     page = (
         '<article><h1>Layers</h1><h3 id="m.f" class="doc doc-heading">f</h3><p>Text</p></article>'
@@ -120,8 +133,10 @@ def test_the_index_is_written_into_the_site_and_replaces_an_old_one(tmp_path: Pa
     names = {path.name for path in (tmp_path / "search").iterdir()}
     assert {"pagefind.js", "pagefind-entry.json", "words.json"} <= names
     assert not [name for name in names if "ui" in name or name == "old"]
+    assert {"pagefind-highlight.js", "wasm.unknown.pagefind"}.isdisjoint(names)
     entry = json.loads((tmp_path / "search" / "pagefind-entry.json").read_text(encoding="utf-8"))
     assert entry["languages"]["en"]["page_count"] == 3
+    assert set("_/^⁻√") <= set(entry["include_characters"])
     assert "fold" not in json.loads((tmp_path / "search" / "words.json").read_text())
 
 
