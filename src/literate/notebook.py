@@ -229,8 +229,7 @@ def prepare_kernel() -> None:
     shell.run_line_magic("matplotlib", "inline")
     backend = InlineBackend.instance(parent=shell)
     backend.figure_formats = {"svg"}
-    whole = {"bbox_inches": None, "metadata": {"Date": None, "Creator": None}}
-    backend.print_figure_kwargs = whole
+    backend.print_figure_kwargs = {"bbox_inches": None}
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(STYLE)
 

@@ -73,7 +73,7 @@ STYLE: "dict[RcKeyType, Any]" = {
 def figure_to_svg(figure: "Figure", prefix: str) -> str:
     """Save `figure`; the ids that remain begin with `prefix`, which must be unique in the page."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg")
     return clean(buffer.getvalue(), prefix)
 
 
@@ -111,7 +111,7 @@ def _clean_element(element: ET.Element) -> None:
                 kept.append(f"{name}: {value}")
         element.set("style", "; ".join(kept))
     if href := element.attrib.pop(_HREF, None):
-        element.set("href", href.replace("\n", ""))
+        element.set("href", href)
     for name in ("d", "points", "x", "y", "width", "height", "viewBox"):
         if value := element.get(name):
             element.set(name, _round(" ".join(value.split())))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from literate.compare import svg_difference, text_difference
+from literate.compare import differences, svg_difference, text_difference
 
 SAME_TEXT = {
     "equal": ("loss 2.0696\n", "loss 2.0696\n"),
@@ -59,10 +59,23 @@ def test_text_that_is_not_the_same(old, new):
 
 
 def test_difference_of_texts_shows_both_sides():
-    difference = text_difference("first\nloss 2.0696\n", "first\nloss 2.1696\n")
-    assert difference is not None
-    assert difference.split("\n")[:2] == ["--- baked", "+++ this run"]
-    assert "\n-loss 2.0696\n+loss 2.1696" in difference
+    difference = text_difference("1\n2\nloss 2.0696\n4\n5\n", "1\n2\nloss 2.1696\n4\n5\n")
+    assert difference == (
+        "--- baked\n+++ this run\n@@ -2,3 +2,3 @@\n 2\n-loss 2.0696\n+loss 2.1696\n 4"
+    )
+
+
+def test_what_a_block_did_is_compared_part_by_part():
+    figures = svg("<g/>"), svg("<a/>"), svg("<b/>")
+    now = svg("<g/>"), svg("<c/>"), svg("<d/>")
+    assert differences("block 2", ("1\n", figures), ("2\n", now), [2]) == [
+        "block 2 printed something else:\n--- baked\n+++ this run\n@@ -1,2 +1,2 @@\n-1\n+2\n ",
+        "block 2 drew another figure 3: svg/b[0]: <b> became <d>",
+    ]
+    assert differences("block 2", ("", figures), ("", now[:1])) == [
+        "block 2 drew 1 figures, 3 are stored"
+    ]
+    assert differences("block 2", ("1.0\n", figures), ("1.1\n", figures)) == []
 
 
 @given(st.decimals(-100, 100, places=4, allow_nan=False), st.integers(-5, 5))
@@ -99,6 +112,11 @@ SAME_SVG = {
     "equal": ('<path d="M 0 0"/>', '<path d="M 0 0"/>'),
     "half a unit": ('<path d="M 10 20.1 L 3.5 4"/>', '<path d="M 10.5 20 L 3 4.5"/>'),
     "translation": ('<g transform="translate(10 20)"/>', '<g transform="translate(10.4 19.6)"/>'),
+    "every coordinate": (
+        '<rect x="1" y="1" width="2" height="3" points="4" viewBox="0 0 5 6"/>',
+        '<rect x="1.4" y="0.6" width="2.1" height="3.2" points="4.3" viewBox="0 0 5.5 6.5"/>',
+    ),
+    "exponents": ('<path d="M 1e-3 .5"/>', '<path d="M 2e-3 .6"/>'),
     "tick label": ("<text>2.06</text>", "<text>2.07</text>"),
     "pixels": (
         f'<image href="{png((0, 0, 0))}"/>',
@@ -106,28 +124,71 @@ SAME_SVG = {
     ),
 }
 
+LONG = f"fill: #{'0' * 53}"  # the longest value that is told in whole
+
 OTHER_SVG = {
-    "more than half a unit": ('<path d="M 10 20"/>', '<path d="M 10.6 20"/>', "svg/path[0]: d="),
-    "a point more": ('<path d="M 10 20"/>', '<path d="M 10 20 L 1 1"/>', "d="),
-    "path command": ('<path d="M 1 2 L 3 4"/>', '<path d="M 1 2 C 3 4"/>', "d="),
-    "scale": ('<g transform="scale(1 -1)"/>', '<g transform="scale(1.2 -1)"/>', "transform="),
-    "colour": ('<path style="fill: #fff"/>', '<path style="fill: #ffe"/>', "style="),
-    "attribute": ('<path d="M 1 1"/>', '<path d="M 1 1" x="1"/>', "attributes ['d'] became"),
-    "element": ('<path d="M 1 1"/>', '<line d="M 1 1"/>', "<path> became <line>"),
-    "number of elements": ("<g/>", "<g/><g/>", "1 elements inside became 2"),
-    "text": ("<text>loss</text>", "<text>step</text>", "text 'loss' became 'step'"),
-    "text after an element": ("<text><a/>x</text>", "<text><a/>y</text>", "text 'x' became 'y'"),
+    "more than half a unit": (
+        '<path d="M 10 20"/>',
+        '<path d="M 10.6 20"/>',
+        "svg/path[0]: d=M 10 20 became M 10.6 20",
+    ),
+    "a point more": (
+        '<path d="M 10 20"/>',
+        '<path d="M 10 20 L 1 1"/>',
+        "svg/path[0]: d=M 10 20 became M 10 20 L 1 1",
+    ),
+    "path command": (
+        '<path d="M 1 2 L 3 4"/>',
+        '<path d="M 1 2 C 3 4"/>',
+        "svg/path[0]: d=M 1 2 L 3 4 became M 1 2 C 3 4",
+    ),
+    "scale": (
+        '<g transform="scale(1 -1)"/>',
+        '<g transform="scale(1.2 -1)"/>',
+        "svg/g[0]: transform=scale(1 -1) became scale(1.2 -1)",
+    ),
+    "matrix": (
+        '<g transform="matrix(1 0 0 1 0 0)"/>',
+        '<g transform="matrix(1 0 0 1.2 0 0)"/>',
+        "svg/g[0]: transform=matrix(1 0 0 1 0 0) became matrix(1 0 0 1.2 0 0)",
+    ),
+    "colour": (
+        f'<path style="{LONG}"/>',
+        f'<path style="{LONG}0"/>',
+        f"svg/path[0]: style={LONG} became {LONG[:57]}...",
+    ),
+    "attribute": (
+        '<path d="M 1 1" a=""/>',
+        '<path d="M 1 1" x="1" a=""/>',
+        "svg/path[0]: attributes ['a', 'd'] became ['a', 'd', 'x']",
+    ),
+    "element": ('<path d="M 1 1"/>', '<line d="M 1 1"/>', "svg/path[0]: <path> became <line>"),
+    "number of elements": ("<g/>", "<g/><g/>", "svg: 1 elements inside became 2"),
+    "text": (
+        "<text>loss</text>",
+        "<text>step</text>",
+        "svg/text[0]: text 'loss' became 'step'",
+    ),
+    "text after an element": (
+        "<text><a/>x</text>",
+        "<text><a/>y</text>",
+        "svg/text[0]/a[0]: text 'x' became 'y'",
+    ),
     "pixels": (
         f'<image href="{png((0, 0, 0))}"/>',
         f'<image href="{png((0, 0, 1))}"/>',
-        "href=data:image/png",
+        f"svg/image[0]: href={png((0, 0, 0))[:57]}... became {png((0, 0, 1))[:57]}...",
     ),
     "the shape of an image": (
         f'<image href="{png((0, 0, 0))}"/>',
         f'<image href="{png((0, 0, 0), size=(1, 2))}"/>',
-        "href=data:image/png",
+        f"svg/image[0]: href={png((0, 0, 0))[:57]}... became {png((0, 0, 0), size=(1, 2))[:57]}...",
     ),
-    "deep inside": ("<g><g/><g><path/></g></g>", "<g><g/><g><use/></g></g>", "svg/g[0]/g[1]/path"),
+    "deep inside": (
+        "<g><g/><g><path/></g></g>",
+        "<g><g/><g><use/></g></g>",
+        "svg/g[0]/g[1]/path[0]: <path> became <use>",
+    ),
 }
 
 
@@ -138,6 +199,4 @@ def test_figures_that_are_the_same(old, new):
 
 @pytest.mark.parametrize(("old", "new", "message"), OTHER_SVG.values(), ids=OTHER_SVG)
 def test_figures_that_are_not_the_same(old, new, message):
-    difference = svg_difference(svg(old), svg(new))
-    assert difference is not None
-    assert message in difference
+    assert svg_difference(svg(old), svg(new)) == message

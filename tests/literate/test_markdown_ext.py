@@ -322,7 +322,10 @@ def told(site: Site, caplog: pytest.LogCaptureFixture, name: str = "page") -> li
 def test_output_never_baked_is_a_warning_and_shown(site, warnings):
     site.page("---\ntitle: x\n---\n\n# T\n\n```python\nx\n```\n")
     assert told(site, warnings) == ["page.md:7: block 1 was never baked"]
-    assert "The output of this block is missing or outdated" in site.render()
+    assert (
+        '<p class="lit-missing">The output of this block is missing or outdated: '
+        "<code>pytest --bake</code> writes it.</p>"
+    ) in site.render()
 
 
 def test_outdated_output_is_a_warning_and_never_shown(site, warnings):
@@ -342,7 +345,10 @@ def test_damaged_output_is_a_warning(site, warnings):
     site.bake()
     (site.store.root / "page/01.txt").write_text("edited\n")
     first, second = told(site, warnings)
-    assert "01.txt is not what was baked (damaged or edited by hand)" in first
+    assert first == (
+        f"page.md: {site.store.root}/page/01.txt is not what was baked (damaged or edited by "
+        "hand): restore it from version control, or run `pytest --bake` for the page"
+    )
     assert second == "page.md:1: block 1 was never baked"
     assert "edited" not in site.render()
 
@@ -368,10 +374,20 @@ def test_text_of_no_page_is_a_warning(site, warnings):
     markdown = Markdown(
         extensions=["fenced_code", "literate"], extension_configs={"literate": options}
     )
-    html = markdown.convert("```python\nx\n```\n")
+    html = markdown.convert(f"```python\n{'x' * 60}\n```\n")
     assert "x" in html
-    (message,) = warnings.messages
-    assert f"a page with python blocks is not in {site.docs}: " in message
+    beginning = "'```python\\n" + "x" * 48
+    assert warnings.messages == [f"a page with python blocks is not in {site.docs}: {beginning}"]
+
+
+def test_without_options_the_pages_are_in_docs_and_their_outputs_in_docs_baked(
+    site, warnings, monkeypatch
+):
+    site.page("```python\nx\n```\n")
+    site.bake()
+    monkeypatch.chdir(site.docs.parent)
+    assert "out 1" in Markdown(extensions=["literate"]).convert("```python\nx\n```\n")
+    assert warnings.messages == []
 
 
 @pytest.mark.parametrize("name", [".#page.md", "folder.md/", ".hidden/page.md", "latin.md"])

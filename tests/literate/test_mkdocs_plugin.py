@@ -288,7 +288,8 @@ def test_a_damaged_notebook_is_one_clear_line_and_the_next_build_recovers(projec
     (warning, *_) = project.warned()
     assert "a try.ipynb: expected a Jupyter notebook: " in warning
     assert "\n" not in warning
-    assert "This notebook cannot be shown" in project.build(strict=False)
+    told = "This notebook cannot be shown: <code>pytest --bake</code> renews it."
+    assert told in project.build(strict=False)
     project.notebook.write_bytes(good)
     assert "It rises." in project.build()
 

@@ -63,10 +63,9 @@ STALE: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-def told(*arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "literate", *arguments], capture_output=True, text=True, check=False
-    )
+def told(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
+    command = [sys.executable, "-m", "literate", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -101,8 +100,18 @@ def test_it_fails_the_command(tmp_path: Path, docs: Path) -> None:
     assert "part/page.md:3: block 1 was never baked" in text
 
 
-@pytest.mark.parametrize("arguments", [("finish", "nowhere"), ("finish", ".", "--docs", "nowhere")])
-def test_folders_that_are_not_there_are_named(arguments: tuple[str, ...]) -> None:
-    status, text = told(*arguments)
-    assert status == 2
-    assert "expected a folder, found none at nowhere" in text
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ("finish nowhere", "expected a folder, found none at nowhere"),
+        ("finish . --docs nowhere", "expected a folder, found none at nowhere"),
+        ("finish .", "expected a folder, found none at docs"),
+        ("", "the following arguments are required: command"),
+    ],
+)
+def test_what_the_command_is_not_given_is_named(tmp_path: Path, arguments: str, error: str) -> None:
+    usage = "usage: python -m literate [-h] {finish} ...\n"
+    assert told(*arguments.split(), cwd=tmp_path) == (
+        2,
+        f"{usage}python -m literate: error: {error}\n",
+    )

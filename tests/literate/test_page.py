@@ -99,6 +99,11 @@ def test_key_depends_on_the_chain_so_far_and_on_nothing_else():
     assert len({one, two, three}) == 3
 
 
+def test_keys_stay_what_they_are_as_they_stand_in_the_baked_outputs():
+    page = parse(python("a = 1") + python("b = 2", cont=True))
+    assert [block.key for block in page.blocks] == ["4a388b7c4b7c6206", "3e537b6a41a4b084"]
+
+
 def test_key_of_a_fresh_chain_does_not_depend_on_the_chain_before():
     before, after = (
         parse(python("a = 1") + python("b = 2")),

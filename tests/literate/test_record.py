@@ -1,6 +1,7 @@
 """Running a chain under observation: what is kept, what is restored, how a failure is told."""
 
 import decimal
+import gc
 import json
 import logging
 import os
@@ -194,6 +195,10 @@ LEAKS = {
     "a handler of a new logger": "import logging; logging.getLogger('new').addHandler("
     "logging.StreamHandler())",
     "a level": "import logging; logging.disable(); logging.getLogger().setLevel(10)",
+    "switches of a logger": "import logging; logger = logging.getLogger('new'); "
+    "logger.propagate = False; logger.disabled = True; logger.addFilter(print)",
+    "the garbage collector": "import gc; gc.disable()",
+    "the stream of errors": "import sys; sys.stderr = None",
     "digits of decimals": "import decimal; decimal.getcontext().prec = 3",
     "the recursion limit": "import sys; sys.setrecursionlimit(5000)",
     "arguments": "import sys; sys.argv.append('more')",
@@ -210,8 +215,13 @@ def test_nothing_reaches_the_next_page(code):
             json.dumps({}),
             len("abc"),
             sys.modules["json"],
-            [(list(logger.handlers), logger.level) for logger in loggers],
+            [
+                (*map(list, (one.handlers, one.filters)), one.level, one.propagate, one.disabled)
+                for one in loggers
+            ],
             logging.root.manager.disable,
+            gc.isenabled(),
+            sys.stderr,
             decimal.getcontext().prec,
             sys.getrecursionlimit(),
             list(sys.argv),
@@ -340,6 +350,15 @@ def test_notes_and_messages_of_several_lines_are_kept():
 def test_failure_shows_what_was_printed_before():
     _, message = failure("print('so far')\n1 / 0")
     assert message.endswith("printed before:\nso far")
+    _, message = failure("print('a' + 'b' * 2000)\n1 / 0")
+    assert message.endswith("\nprinted before:\n" + "b" * 1999)
+
+
+def test_of_the_frames_of_a_library_the_last_six_are_told():
+    _, message = failure("import copy\ncopy.deepcopy([[[[(x for x in ())]]]])")
+    below = message.partition("raised below it:\n")[2]
+    assert below.count("\n") == 5, below
+    assert below.split("\n")[-1].startswith("  ")
 
 
 SYNTAX_ERRORS = {
@@ -455,6 +474,15 @@ def test_ten_megabytes_in_one_piece_are_refused_by_default():
     error, message = failure("print('x' * 10_000_000)")
     assert isinstance(error, BlockStopped)
     assert len(message) < 1000
+
+
+def test_the_limits_are_those_of_the_guide_for_contributors():
+    guide = Path(__file__).parents[2] / "docs" / "contributing.md"
+    told = (
+        f"A block may run for {record.TIME_LIMIT:g} seconds, print {record.OUTPUT_LIMIT:,} "
+        f"characters and draw figures of {record.FIGURE_LIMIT / 1000:g} KB each."
+    )
+    assert told in guide.read_text(encoding="utf-8")
 
 
 def test_exactly_the_limit_is_accepted():

@@ -20,6 +20,25 @@ from literate.store import MANIFEST, Baked, Output, Store, StoreError, page_name
 
 NAME = "lecture/page"
 OLD = Baked({1: Output("k1", "old\n", ("<svg>old</svg>\n",))}, {"names": "n"}, {"torch": "2"})
+MANIFEST_OF_OLD = """{
+ "format": 1,
+ "inputs": {
+  "names": "né"
+ },
+ "versions": {
+  "torch": "2"
+ },
+ "blocks": {
+  "1": {
+   "key": "k1",
+   "files": {
+    "01.txt": "01d09d19c2139a46",
+    "01-1.svg": "b35b8d1299ee809f"
+   }
+  }
+ }
+}
+"""
 NEW = Baked(
     {
         1: Output("k1", "new\n", ("<svg>1</svg>\n", "<svg>2</svg>\n")),
@@ -63,6 +82,11 @@ def test_files_are_named_after_page_and_block(store):
     names = ["01-1.svg", "01-2.svg", "01.txt", "02.txt", "manifest.json"]
     assert files == [folder / name for name in names]
     assert (folder / "02.txt").read_text(encoding="utf-8") == "−1.5 · 10⁻³\n"
+
+
+def test_the_manifest_stays_what_it_is_as_it_stands_in_version_control(store):
+    store.write(NAME, replace(OLD, inputs={"names": "né"}))
+    assert (store.root / NAME / MANIFEST).read_text(encoding="utf-8") == MANIFEST_OF_OLD
 
 
 def test_writing_twice_gives_identical_bytes_and_leaves_nothing_beside(store):

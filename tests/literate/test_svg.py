@@ -62,6 +62,38 @@ def test_the_pages_style_draws_what_was_looked_at(as_written):
     as_written("figure.svg", now, lambda old, new: svg_difference(old, new) is None)
 
 
+RAW = f"""<svg xmlns="{SVG}" xmlns:xlink="http://www.w3.org/1999/xlink" version="1.1"
+ width="10pt" height="5pt" viewBox="0 0  10.04 5">
+ <metadata><a>when</a></metadata> <title>What</title>
+ <defs><style>* {{}}</style></defs>
+ <defs><path id="m" d="M 0 0
+L 1.25 3.06 " style="stroke: #2f6db5"/>
+ <clipPath id="c"><rect x="0.04" y="1.16" width="2.22" height="3.35"/></clipPath></defs>
+ <g id="figure_1">
+  <g id="line" style="font-family: X;opacity: 0.5"><use xlink:href="#m" x="1.26"/></g>
+  <g id="labels"> <text style="font: 12.50px 'DejaVu Sans'; text-anchor: middle">a  b</text>
+   <text style="font: bold">c<tspan>d</tspan> e</text> </g>
+  <image xlink:href="data:image/png;base64,abcd"/> <polyline points="1.26,2  3,4.44"/>
+  <g clip-path="url(#c)"><path d="M 0 0" style="fill: none"/> <path d="M 1 1"/></g>
+ </g>
+</svg>"""
+CLEAN = f"""<svg xmlns="{SVG}" viewBox="0 0 10 5" stroke-linejoin="round">
+<defs><path d="M 0 0 L 1.2 3.1" style="stroke: var(--lit-c0, #2f6db5)" id="p-1"/>
+<clipPath id="p-2"><rect x="0" y="1.2" width="2.2" height="3.4"/></clipPath></defs>
+<g style="opacity: 0.5"><use x="1.3" href="#p-1"/></g>
+<text style="font-size: 12.5px; text-anchor: middle">a  b</text>
+<text style="font-size: 11px">c<tspan>d</tspan> e</text>
+<image href="data:image/png;base64,abcd"/>
+<polyline points="1.3,2 3,4.4"/>
+<g clip-path="url(#p-2)"><path d="M 1 1"/></g>
+</svg>
+"""
+
+
+def test_a_whole_figure_is_cleaned() -> None:
+    assert clean(RAW, "p-") == CLEAN
+
+
 def test_saving_twice_gives_identical_bytes(svg):
     with mpl.rc_context(STYLE):
         assert figure_to_svg(draw(), "b3f2-") == svg
