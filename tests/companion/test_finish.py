@@ -47,6 +47,7 @@ def test_the_font_holds_the_formulas_and_little_else() -> None:
     rules: Any = font["GSUB"]
     features = {record.FeatureTag for record in rules.table.FeatureList.FeatureRecord}
     assert features == {"ssty", "dtls", "flac"}
+    assert {"fpgm", "prep", "cvt "}.isdisjoint(font.keys()), "it has hints"
     assert font.flavor == "woff2"
     assert len(data) < 20_000
 
@@ -142,10 +143,33 @@ def test_foreign_style_sheets_stay_links(built: Path) -> None:
 
 
 def test_a_missing_style_sheet_is_a_problem(built: Path) -> None:
-    (built / "index.html").write_text('<link rel="stylesheet" href="assets/css/b.css">')
+    page = '<link rel="stylesheet" href="assets/css/b.css">'
+    (built / "index.html").write_text(page)
     assert finish(built, built) == [
         "index.html: the style sheet assets/css/b.css is not in the site"
     ]
+    assert (built / "index.html").read_text() == page
+
+
+def test_every_step_is_taken(built: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    docs = tmp_path_factory.mktemp("docs")
+    (docs / "chapters.toml").write_text(
+        'video = "V"\nlength = 9\n[[chapters]]\nnumber = 1\ntitle = "One"\nstart = 0\n'
+        'page = "index.md"\n'
+    )
+    (built / "index.html").write_text(
+        '<head><title>T</title></head><nav class="lit-nav"><ul><li><a href=".">Home</a></li></ul>'
+        '</nav><article><h1 id="m.f">T</h1><p>Words</p><pre><span class="nn">m</span> '
+        f'<span class="kn">import</span> f</pre>{ROOT_FORMULA}</article>'
+    )
+    assert finish(built, docs) == []
+    assert '<a class="lit-entry" href="./#m.f">f</a>' in (built / "index.html").read_text()
+    made = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
+    assert {name for name in made if not name.startswith("search/")} == {
+        *("index.html", "index.md", "llms.txt", "assets/css/a.css", "assets/lecture.json"),
+        "assets/fonts/stix-two-math.woff2",  # as the style sheet of the maths names it
+    }
+    assert "search/words.json" in made
 
 
 @pytest.mark.parametrize("formula", ["", ROOT_FORMULA])

@@ -121,7 +121,7 @@ KNOWN = {
     "half-way up or down": ("It is 0.12 or 0.13.", "x 0.125\n"),
     "percent of a fraction": ("It is 31%, or 31.3 %.", "share 0.3127\n"),
     "percent of a percentage": ("It is 31%, or 31.3 %.", "share 31.27%\n"),
-    "fraction of a percentage": ("It is 0.31.", "share 31.27 %\n"),
+    "fraction of a percentage": ("It is 0.3127.", "share 31.27 %\n"),
     "exponent": ("About 1.2e-5 or 1.2 × 10⁻⁵.", "x 1.23e-05\n"),
     "order of magnitude": ("About 10^-5.", "x 1.23e-05\n"),
     "minus in print": ("It is −0.5, which is 0.5 less.", "x -0.5000\n"),
@@ -154,7 +154,8 @@ def test_numbers_that_the_page_did_not_print_are_not(prose, printed, numbers):
 
 
 def test_numbers_in_figures_are_known():
-    assert unknown("It is −0.5 or 0.4.", drawn="at <tspan>−0.5</tspan>") == ["0.4"]
+    drawn = "at <tspan>−0.5</tspan></text><text>0.7"
+    assert unknown("It is −0.5, 0.7 or 0.4.", drawn=drawn) == ["0.4"]
 
 
 def test_literals_of_the_code_are_known_with_either_sign_and_nothing_else_of_it():
