@@ -34,7 +34,7 @@ def site(tmp_path: Path) -> Path:
     for name in ("", "part/b", "c"):
         page = tmp_path / name / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        body = "" if name else NAVIGATION
+        body = "<!-- </head> -->" if name else NAVIGATION
         page.write_text(PAGE.format(title=name or "Site", more="", body=body), encoding="utf-8")
     return tmp_path
 
@@ -67,6 +67,15 @@ def test_the_list_has_the_pages_of_the_navigation_in_its_order(site):
         "## Also here\n\n- [Home](index.md): About Site & more.\n"
         "- [C](c/index.md): About c & more.\n"
     )
+
+
+def test_a_page_that_is_a_file_is_in_the_list_too(site):
+    (site / "d.html").write_text(PAGE.format(title="D", more="", body=""))
+    page = PAGE.format(title="Site", more="", body=NAVIGATION.replace("c/", "d.html"))
+    (site / "index.html").write_text(page, encoding="utf-8")
+    write_markdown(site)
+    write_list(site)
+    assert files(site)["llms.txt"].endswith("\n- [C](d.md): About D & more.\n")
 
 
 def test_where_the_site_has_an_address_the_list_has_it_too(site):
