@@ -32,6 +32,8 @@ OTHER_TEXT = {
     "whole number in a shape": ("(32, 200)\n", "(32, 201)\n"),
     "whole number became decimal": ("x 3\n", "x 3.0\n"),
     "more places": ("loss 2.06\n", "loss 2.060\n"),
+    "more places before an exponent": ("1.2e-05\n", "1.20e-05\n"),
+    "minus sign": ("x −0.0005\n", "x  0.0005\n"),
     "sign": ("x 0.0001\n", "x -0.0001\n"),
     "next power of ten": ("1e-5\n", "1e-6\n"),
     "a word": ("loss 2.0696\n", "Loss 2.0696\n"),
@@ -113,8 +115,9 @@ SAME_SVG = {
     "half a unit": ('<path d="M 10 20.1 L 3.5 4"/>', '<path d="M 10.5 20 L 3 4.5"/>'),
     "translation": ('<g transform="translate(10 20)"/>', '<g transform="translate(10.4 19.6)"/>'),
     "every coordinate": (
-        '<rect x="1" y="1" width="2" height="3" points="4" viewBox="0 0 5 6"/>',
-        '<rect x="1.4" y="0.6" width="2.1" height="3.2" points="4.3" viewBox="0 0 5.5 6.5"/>',
+        '<rect x="1" y="1" width="2" height="3" points="4" viewBox="0 0 5 6" style="s"/>',
+        '<rect style="s" x="1.4" y="0.6" width="2.1" height="3.2" points="4.3" '
+        'viewBox="0 0 5 6.5"/>',
     ),
     "exponents": ('<path d="M 1e-3 .5"/>', '<path d="M 2e-3 .6"/>'),
     "tick label": ("<text>2.06</text>", "<text>2.07</text>"),

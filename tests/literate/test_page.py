@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_codeblocks import extract_from_buffer
 
-from literate.page import CONT, Page, PageError, parse_page, read_page
+from literate.page import CONT, Page, PageError, normalise, parse_page, read_page
 
 PATH = Path("docs/page.md")
 
@@ -67,6 +67,10 @@ def test_block_inside_an_indented_element_keeps_its_blank_lines(opening):
 def test_code_is_normalised_as_markdown_shows_it():
     page = parse("```python\r\nif x:\r\n\ty = 1   \r\n   \r\n```\r\n")
     assert page.blocks[0].lines == ("if x:", "    y = 1", "")
+
+
+def test_line_ends_tabs_and_lone_spaces_are_as_markdown_takes_them():
+    assert normalise("a\r\nb\rc\td\n   \n  e \n \n\n") == "a\nb\nc   d\n\n  e \n\n\n"
 
 
 # Chains and keys

@@ -16,7 +16,16 @@ from typing import Any
 import pytest
 
 from literate.page import Page, parse_page
-from literate.store import MANIFEST, Baked, Output, Store, StoreError, page_name, write_whole
+from literate.store import (
+    MANIFEST,
+    Baked,
+    Output,
+    Store,
+    StoreError,
+    page_files,
+    page_name,
+    write_whole,
+)
 
 NAME = "lecture/page"
 OLD = Baked({1: Output("k1", "old\n", ("<svg>old</svg>\n",))}, {"names": "n"}, {"torch": "2"})
@@ -126,6 +135,13 @@ def test_page_name_is_the_path_below_docs():
     assert page_name(Path("docs/lecture/initial-loss.md"), Path("docs")) == "lecture/initial-loss"
 
 
+def test_pages_are_found_in_order_and_hidden_ones_are_none(tmp_path):
+    for name in ("b.md", "a/c.md", "a/.lock.md", ".hidden/d.md", "n.ipynb", "folder.md/e.txt"):
+        write_whole(tmp_path / name, b"")
+    assert page_files(tmp_path) == [tmp_path / "a" / "c.md", tmp_path / "b.md"]
+    assert page_files(tmp_path, "*.ipynb") == [tmp_path / "n.ipynb"]
+
+
 # Damage
 
 
@@ -233,7 +249,8 @@ def test_changed_block_makes_itself_and_all_that_follow_outdated(store):
 def test_outputs_of_a_deleted_block_are_a_problem(store):
     store.write(NAME, outputs(page("a = 1", "b = 2")))
     (problem,) = store.problems(page("a = 1"), NAME)
-    assert problem.message == "there are outputs of block 2, which is gone"
+    told = "there are outputs of block 2, which is gone"
+    assert (problem.line, problem.message) == (1, told)
 
 
 def test_file_of_no_block_is_a_problem(store):
@@ -271,7 +288,10 @@ def test_orphans_are_folders_of_pages_that_are_gone(store):
     store.write("index", OLD)
     (store.root / "lecture/half").mkdir()
     (store.root / "lecture/half/01.txt").write_text("no manifest")
-    assert store.orphans([NAME, "index"]) == ["lecture/gone", "lecture/half"]
+    for letter in "fedcba":
+        store.write(f"old/{letter}", OLD)
+    old = [f"old/{letter}" for letter in "abcdef"]
+    assert store.orphans([NAME, "index"]) == ["lecture/gone", "lecture/half", *old]
     assert Store(store.root / "nowhere").orphans([]) == []
 
 
@@ -388,6 +408,12 @@ def test_killed_write_leaves_the_old_outputs(tmp_path, after):
     store.write("page", NEW)
     assert store.read("page") == NEW
     assert store.orphans(["page"]) == []
+
+
+def test_a_file_is_written_into_a_folder_that_is_made_for_it(tmp_path):
+    write_whole(tmp_path / "new" / "folder" / "file", b"text")
+    assert (tmp_path / "new" / "folder" / "file").read_bytes() == b"text"
+    assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["file"]
 
 
 def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path):
