@@ -134,7 +134,7 @@ class LiterateExtension(Extension):
                     shown[number] = ["", *make(page.path, self.docs), ""]
                 except (PageError, ValueError) as error:
                     _log.warning("%s", error)
-        return [line for number in sorted(shown) for line in shown[number]]
+        return [line for placed in shown.values() for line in placed]
 
     def _output(self, page: Page, block: Block, baked: Baked, shown: dict[int, list[str]]) -> str:
         """What stands below `block`; its figures get their addresses where the page has them."""

@@ -256,6 +256,14 @@ def test_alt_text_and_caption_keep_what_markdown_makes_of_them(site):
     assert ["data-search-exclude" in figure.attrib for figure in figures] == [True, True]
 
 
+def test_alt_text_may_take_two_lines_and_a_caption_may_show_how_a_figure_is_written(site):
+    site.page("```python\nx\n```\n\n![Two\nlines](baked) As `![a](baked)` says.\n")
+    site.bake()
+    html = site.render()
+    assert 'aria-label="Two\nlines"' in html
+    assert "<figcaption>As <code>![a](baked)</code> says.</figcaption>" in html
+
+
 def test_figure_not_compared_keeps_its_reason_to_itself(site):
     site.page('```python\nx\n```\n\n![Alt](baked "not compared: chaotic") Caption\n')
     site.bake()
@@ -475,6 +483,7 @@ def test_what_a_host_brings_is_shown_in_the_place_of_its_images(site, warnings):
     )
     html = hosted(site, Source(site.docs / "x.ipynb", shown), text)
     assert html.count('<div class="lit-output">one</div>') == 1
+    assert html.count("<figure") == 2
     assert "<p><div" not in html
     assert '<svg role="img" aria-label="A &amp;" viewBox="0 0 1 1"></svg>' in html
     assert "<figcaption><strong>B</strong></figcaption>" in html
