@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -229,7 +230,8 @@ def prepare_kernel() -> None:
     shell.run_line_magic("matplotlib", "inline")
     backend = InlineBackend.instance(parent=shell)
     backend.figure_formats = {"svg"}
-    backend.print_figure_kwargs = {"bbox_inches": None}
+    whole: Any = {"bbox_inches": None}
+    backend.print_figure_kwargs = whole
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(STYLE)
 
