@@ -70,7 +70,7 @@ def rhythm(page: Page) -> list[Problem]:
     problems = []
     visible = [block for block in page.blocks if not is_folded(page, block)]
     for before, after in pairwise(visible):
-        between = prose[before.last_line : after.first_line - 1]
+        between = prose[before.last_line : after.first_line]
         if not any(line.strip() and not line.strip().startswith("<!--") for line in between):
             problems.append(
                 Problem(after.first_line, "expected a sentence between this block and the last one")

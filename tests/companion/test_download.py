@@ -78,20 +78,24 @@ def test_a_page_becomes_cells_in_its_order():
             "- An item,\n    - and one below it.",
         ),
     ]
+
+
+def test_a_notebook_says_what_it_is_and_is_the_same_after_every_build():
     page = parse_page(PAGE, Path("p.md"))
-    first, again = (
-        nbformat.writes(from_page(page, title="T", first="", link=link)) for _ in range(2)
-    )
-    assert first == again
+    first, again = (from_page(page, title="T", first="", link=link) for _ in range(2))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    assert first.metadata == {"title": "T", "kernelspec": kernel}
+    assert [cell.id for cell in first.cells] == [f"cell-{number}" for number in range(1, 7)]
+    assert nbformat.writes(first) == nbformat.writes(again)
 
 
 def test_what_an_example_shows_stays_as_it_is():
     example = "```text\n[a](b.md)\n<!--pytest-codeblocks:cont-->\n![x](baked) C\n[[map]]\n```"
-    text = f"# T {{ #t }}\n\n{example}\n\n[[map]]\n\n```python\nx\n```\n"
-    assert made(text, map=["| a |", "| [b](c.md) |"])[1] == (
-        "markdown",
-        f"# T\n\n{example}\n\n| a |\n| [b](https://e.org/notes/c/) |",
-    )
+    text = f"# T {{ #t }}\n\n{example}\n\n[[map]]\n\n```python\nseq\n\n```\n"
+    assert made(text, map=["| a |", "| [b](c.md) |"])[1:] == [
+        ("markdown", f"# T\n\n{example}\n\n| a |\n| [b](https://e.org/notes/c/) |"),
+        ("code", "seq"),
+    ]
 
 
 @pytest.mark.parametrize(

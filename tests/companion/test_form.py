@@ -81,6 +81,7 @@ def test_open_blocks_without_a_sentence_between_are_told():
     assert (problem.line, problem.message) == (7, told)
     assert form.rhythm(page(f"{FIRST}\n<!-- a comment -->\n{OPEN}"))
     assert form.rhythm(page(f"{FIRST}\n{FOLDED}")) == []
+    assert form.rhythm(page(f"{FIRST}\n{CONT}\n\nText.\n{FIRST}")) == []
 
 
 def test_outputs_fit_a_phone_and_tell_no_test_results():

@@ -219,9 +219,9 @@ def test_link_covers_its_own_sentence_only(prose):
 
 
 def test_numbers_are_told_with_their_lines():
-    text = "---\ntitle: x\n---\n\nOne.\nTwo\nis 3.29 and\n2.07.\n\n| a |\n|--|\n| 1.5 |\n"
+    text = "---\ntitle: x\n---\n\nOne.\nAnd.\nTwo\nis 3.29 and\n2.07.\n\n| a |\n|--|\n| 1.5 |\n"
     (first, _, _) = problems = lint.numbers(page(text), Baked())
-    assert [problem.line for problem in problems] == [7, 8, 12]
+    assert [problem.line for problem in problems] == [8, 9, 13]
     assert first.message == (
         "3.29 stands in no output and no code of this page: correct it, print it, or link to its "
         "source in the same sentence, or to its moment at the start of the paragraph"
