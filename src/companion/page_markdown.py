@@ -39,7 +39,7 @@ def page_markdown(page: str) -> str:
         term.unwrap()
     for name in soup.select(".lit-part__name"):
         name.name = "summary"  # set as the line above a fold
-    text = _Writer(heading_style=ATX, bullets="-", strong_em_symbol="*").convert_soup(soup)
+    text = _Writer(heading_style=ATX, bullets="-").convert_soup(soup)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

@@ -46,8 +46,8 @@ def test_a_page_without_an_article_has_no_markdown():
             "*Figure: Two & two.*\n\n**Claim.** How.",
         ),
         (
-            '<p>of <span class="lit-math"><math data-latex="\\sigma_w &lt; 1"><mi>σ</mi></math>,'
-            "</span> so</p>",
+            '<div><p>of <span class="lit-math"><math data-latex="\\sigma_w &lt; 1"><mi>σ</mi></math>,'
+            "</span> so</p></div>",
             "of $\\sigma_w < 1$, so",
         ),
         (
@@ -81,8 +81,8 @@ def test_a_page_without_an_article_has_no_markdown():
             "- **a** *b*",
         ),
         (
-            '<pre><code><span class="c">a <a href="#x">`b`</a></span>\n\n</code></pre><p>T</p>',
-            "```text\na `b`\n```\n\nT",
+            '<pre><code><span class="c">q <a href="#x">`b`</a></span>\n\n</code></pre><p>T</p>',
+            "```text\nq `b`\n```\n\nT",
         ),
     ],
     ids=[
