@@ -10,7 +10,7 @@ from literate.page import read_page
 
 _VERDICT = re.compile(r"\*\*(?P<words>.+?)\*\*", re.DOTALL)
 _NOTES = re.compile(r"\]\(\.\./(?P<page>(?:lecture|exercises)/[\w-]+\.md)(?:#[\w-]+)?\)")
-_SECONDS = re.compile(rf"\[(?P<label>[\d:]+)[^\]]*\]\((?P<target>{MOMENT.pattern})\)")
+_SECONDS = re.compile(rf"\[[\d:]+[^\]]*\]\((?P<target>{MOMENT.pattern})\)")
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def test_a_page_without_an_article_has_no_markdown():
             "*Figure: Two & two.*\n\n**Claim.** How.",
         ),
         (
-            '<div><p>of <span class="lit-math"><math data-latex="\\sigma_w &lt; 1"><mi>σ</mi></math>,'
-            "</span> so</p></div>",
+            '<div><p>of <span class="lit-math"><math data-latex="\\sigma_w &lt; 1"><mi>σ</mi>'
+            "</math>,</span> so</p></div>",
             "of $\\sigma_w < 1$, so",
         ),
         (
