@@ -1,6 +1,7 @@
 """A small site taken along as a folder, file by file; the real one is read in a browser."""
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -134,3 +135,12 @@ def test_what_is_there_or_is_no_site_is_refused(
         f"expected a built site, found no index.html in {site}: run `mkdocs build`\n"
     )
     assert not (tmp_path / "other").exists()
+
+
+def test_the_command_fails_as_a_program(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "companion", "offline", "none", "other"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        *(1, ""),
+        "expected a built site, found no index.html in none: run `mkdocs build`\n",
+    )

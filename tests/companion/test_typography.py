@@ -213,6 +213,14 @@ def test_code_loses_the_elements_that_have_no_colour_and_none_of_its_text(site):
 # Beside other extensions
 
 
+def test_times_and_words_of_the_glossary_are_set_where_the_page_is_known(site):
+    site.page("## gain { #gain }\n\nA factor.\n", "glossary")
+    site.page("```python\nx\n```\n\n[4:19](https://youtu.be/x?t=259) A gain of -1.\n")
+    (paragraph,) = [p for p in tree(site.render()).iter("p") if p.get("class") is None]
+    assert [a.get("class") for a in paragraph.iter("a")] == ["lit-moment", "lit-term"]
+    assert "".join(paragraph.itertext()) == "4:19 A gain of −1."
+
+
 def test_it_comes_after_literate_and_says_so():
     with pytest.raises(ValueError, match="expected the extension `literate` before `companion`"):
         Markdown(extensions=["companion", "literate"])
