@@ -420,6 +420,9 @@ def test_a_cobweb_goes_to_the_curve_and_across_to_the_diagonal():
 def test_a_cobweb_that_leaves_the_axes_is_refused():
     with pytest.raises(ValueError, match="numbers from 0 to limit=1, got 'doubles' with"):
         plot_cobweb({"doubles": lambda x: 2 * x}, start=0.4, steps=2, limit=1, label="std")
+    ax = plot_cobweb({"doubles": lambda x: 2 * x}, start=0.25, steps=2, limit=1, label="std")
+    x, y = points(ax.lines[1])
+    assert (x[-1], y[-1]) == (1, 1), "the corner of the axes belongs to them"
 
 
 # --- Densities and update ratios -------------------------------------------------------------

@@ -33,6 +33,11 @@ from makemore3.models import (
 W2_TENTH = Stage(title="W2 x 0.1", w1_std=1.0, b1_std=1.0, w2_std=0.1, b2_std=0.0)
 
 
+def test_the_numbers_of_a_stage_are_named() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Stage("W2 x 0.1", 1.0, 1.0, 0.1, 0.0)  # pyright: ignore[reportCallIssue]
+
+
 def seeded(seed: int = LECTURE_SEED) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 

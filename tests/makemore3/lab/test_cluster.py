@@ -51,6 +51,12 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
+def test_one_worker_is_enough() -> None:
+    with start(1) as workers:
+        found = call_on_cluster(workers.scheduler_address, pow, 2, [(3,), (5,)])
+        assert dict(found) == {0: 8, 1: 32}
+
+
 @needs_compiler
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_worker_that_is_killed_changes_nothing(

@@ -137,6 +137,20 @@ def test_a_line_that_was_cut_off_is_dropped_when_a_sweep_goes_on(lost: int, path
     assert path.read_bytes() == whole
 
 
+def test_a_header_alone_is_gone_on_with_whether_its_line_ended_or_not(path: Path) -> None:
+    whole = path.read_bytes()
+    header = whole.splitlines(keepends=True)[0]
+    for left in (header, header.rstrip()):
+        path.write_bytes(left)
+        with open_record(path) as record:
+            assert (record.header, record.results) == (HEADER, {})
+            record.begin(HEADER)
+            for each in RESULTS:
+                record.add(each)
+            record.finish()
+        assert path.read_bytes() == whole
+
+
 def test_zeros_that_a_power_cut_left_are_a_line_cut_off(path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole + bytes(50))
