@@ -66,7 +66,6 @@ def from_page(
         cell.id = f"cell-{number}"  # by chance otherwise, and another file after every build
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.update(title=title, kernelspec=KERNEL)
-    nbformat.validate(notebook)
     return notebook
 
 

@@ -299,6 +299,7 @@ def wrong():
         (["mine.py:wrong"], 2, "to return (model, (inputs, targets), loss_fn), got 3"),
         (["mine.py"], 2, "expected FILE:FUNCTION"),
         (["other.py:setup"], 2, "expected FILE:FUNCTION"),
+        (["mine.txt:setup"], 2, "expected a Python file, got 'mine.txt': its name should end with"),
     ],
 )
 def test_check_diagnoses_a_network_of_ones_own(
@@ -312,7 +313,8 @@ def test_check_diagnoses_a_network_of_ones_own(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "modules", {**sys.modules})
-    Path("mine.py").write_text(SETUP)
+    for name in ("mine.py", "mine.txt"):
+        Path(name).write_text(SETUP)
     assert cli.main(["check", *arguments]) == status
     captured = capsys.readouterr()
     assert word in captured.out + captured.err

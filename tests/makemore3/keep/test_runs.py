@@ -130,6 +130,11 @@ def one_layer_in_two_places(run: Run) -> None:
     run.model.append(run.model[4])
 
 
+def one_norm_in_two_places(run: Run) -> None:
+    *first, last = run.model
+    run.model = nn.Sequential(*first, run.model[3], last)
+
+
 def equal_layers_in_two_places(run: Run) -> None:
     run.model.append(Tanh())
 
@@ -167,11 +172,17 @@ def test_a_run_that_differs_in_anything_is_done(
 def test_a_shared_layer_is_not_taken_for_two_equal_ones(
     watched: Watched, small_split: Split
 ) -> None:
-    for change in (one_layer_in_two_places, equal_layers_in_two_places):
-        run = Run(small_split)
-        change(run)
-        watched.train(run)
-    assert len(watched.files()) == 2
+    for change in (
+        one_layer_in_two_places,
+        one_norm_in_two_places,
+        equal_layers_in_two_places,
+    ):
+        for steps in (CONFIG.max_steps, 1):
+            run = Run(small_split)
+            change(run)
+            watched.train(run)
+            assert watched.steps == steps, "the second time it is read back"
+    assert len(watched.files()) == 3
 
 
 @pytest.mark.parametrize("threads", [1, 2])
