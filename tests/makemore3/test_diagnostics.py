@@ -448,6 +448,11 @@ def test_map_and_local_gradient_tell_the_same(x):
     assert torch.equal(saturation(pre.tanh()).mask, local_gradient(torch.tanh, pre) < 1 - 0.99**2)
 
 
+def test_a_function_that_passes_nothing_on_has_the_gradient_zero() -> None:
+    weight = torch.ones(3, requires_grad=True)
+    assert local_gradient(lambda x: 2 * weight, torch.ones(3)).tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("h", "message"),
     [
