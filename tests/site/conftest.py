@@ -61,16 +61,16 @@ def visits(site: Site, browser: Browser, request: pytest.FixtureRequest, kept: P
     its frame, so there one page of each folder is enough.
     """
     width = request.param
-    coloured = {page.parent.parent: page for page in site.pages}.values()
-    if width == min(WIDTHS):
-        coloured = site.pages
+    pages = site.pages
+    samples = {page.parent.parent: page for page in pages}.values()
+    coloured = pages if width == min(WIDTHS) else samples
     tools = browser.version, version("axe-playwright-python")
     made = KeptVisits(kept / f"visits-{width}.json", tools)
     visits = []
     context = open_window(browser, width, "light")
     try:
         tab = context.new_page()
-        for page in site.pages:
+        for page in pages:
             name = page.relative_to(site.folder).as_posix()
             visit = Visit(name, width, colours=page in coloured)
             if not made.find(visit, site):

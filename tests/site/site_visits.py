@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-from makemore3.files import written_whole
+from literate.store import write_whole
 
 Scheme = Literal["light", "dark"]
 
@@ -81,9 +81,9 @@ class KeptVisits:
 
     def find(self, visit: Visit, site: Site) -> bool:
         """Fill in the visit as it was made before; False if there is none, or not the same."""
-        kept = self.before.get(visit.page)
-        urls = [site.url + path for path in kept["files"]] if kept else []
-        if kept is None or kept != self._entry(visit, site, urls):
+        kept = self.before.get(visit.page, {"files": {}})
+        urls = [site.url + path for path in kept["files"]]
+        if kept != self._entry(visit, site, urls):
             return False
         self.now[visit.page] = kept
         visit.width, visit.requested = visit.window, set(urls)
@@ -103,8 +103,7 @@ class KeptVisits:
 
     def write(self) -> None:
         """Write the file; done once, at the end."""
-        with written_whole(self.path) as file:
-            file.write(json.dumps(self.now).encode())
+        write_whole(self.path, json.dumps(self.now).encode())
 
 
 def _digest(file: Path) -> str | None:
@@ -142,9 +141,7 @@ def visit_page(tab: Page, site: Site, visit: Visit) -> None:
     tab.emulate_media(color_scheme="light")
     tab.goto(site.address(site.folder / visit.page))
     if visit.window > 600:
-        tab.mouse.move(
-            visit.window / 2, 300
-        )  # whatever a first move brings belongs to a first visit
+        tab.mouse.move(visit.window / 2, 300)  # what that brings belongs to a first visit
         tab.wait_for_load_state("networkidle")
     tab.wait_for_function("document.fonts.status == 'loaded'")
     visit.width = tab.evaluate("document.documentElement.scrollWidth")

@@ -125,17 +125,16 @@ def kept_many(
             )
         method = method or best_method()
         runs = list(zip(models, each, generators, strict=True))
+        everything = range(len(runs))
         paths: dict[int, Path] = {}
-        for group in (
-            [[i] for i in range(len(runs))] if method == "compiled" else [range(len(runs))]
-        ):
+        for group in [everything] if method == "stacked" else [[i] for i in everything]:
             if sum(each[i].max_steps for i in group) >= least_steps:
                 key = _key_of_many([runs[i] for i in group], split, method)
                 paths |= {i: folder / f"{key}-{n}.pt" for n, i in enumerate(group) if key}
         ends = {i: end for i, path in paths.items() if (end := _load(path)) is not None}
         if method == "stacked" and len(ends) < len(runs):
             ends = {}
-        missing = [i for i in range(len(runs)) if i not in ends]
+        missing = [i for i in everything if i not in ends]
         done = train_many(
             [models[i] for i in missing],
             split,
@@ -154,7 +153,7 @@ def kept_many(
             elif i in paths:
                 end = (model.state_dict(), generator.get_state(), histories[i].tensor())
                 _keep(paths[i], Checkpoint({"key": paths[i].stem}, *end))
-        return [histories[i] for i in range(len(runs))]
+        return [histories[i] for i in everything]
 
     return train_many_once
 
