@@ -444,6 +444,13 @@ def test_index_out_of_range_is_refused(index):
 # --- Examples --------------------------------------------------------------------------------
 
 
+def test_each_example_finds_its_context_among_the_different_ones():
+    split = build_split(["anna", "hanna"], Vocabulary())
+    contexts, which = split.contexts
+    assert torch.equal(contexts[which], split.x)
+    assert len(contexts) == len(set(map(tuple, split.x.tolist()))) < len(split)
+
+
 def test_examples_of_one_name():
     vocabulary = Vocabulary()
     split = build_split(["emma"], vocabulary)

@@ -6,6 +6,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import SupportsIndex
 
 import torch
@@ -69,6 +70,12 @@ class Split:
     def __len__(self) -> int:
         """Count the examples."""
         return len(self.y)
+
+    @cached_property
+    def contexts(self) -> tuple[Tensor, Tensor]:
+        """The different contexts, `(M, block_size)`, and which of them each example has, `(N,)`."""
+        contexts, which = self.x.unique(dim=0, return_inverse=True)
+        return contexts, which
 
 
 def build_split(words: Iterable[str], vocabulary: Vocabulary, *, block_size: int = 3) -> Split:

@@ -1,7 +1,7 @@
-"""The losses of trained nets on all splits, and what they owe to statistics and to names."""
+"""What the loss of a trained net owes to its running statistics, and to the names."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,34 +10,6 @@ from torch import nn
 from makemore3.data import Split
 from makemore3.layers import BatchNorm1d
 from makemore3.models import evaluating
-
-
-class SplitLosses:
-    """Computes what `training.split_loss` does, for several splits at once and faster.
-
-    Contexts of three characters repeat: the lecture's 228,146 examples have 5,686 different
-    ones. Each is computed once, and its prediction is scored wherever it occurs.
-
-    Args:
-        splits: The splits by name, all of one `block_size`.
-    """
-
-    def __init__(self, splits: Mapping[str, Split]) -> None:
-        contexts = torch.cat([split.x for split in splits.values()])
-        self._contexts, which = contexts.unique(dim=0, return_inverse=True)
-        parts = which.split([len(split) for split in splits.values()])
-        self._examples = {
-            name: (part, split.y) for part, (name, split) in zip(parts, splits.items(), strict=True)
-        }
-
-    def of(self, model: nn.Module) -> dict[str, float]:
-        """Return the mean loss of each split, in nats per character; of no examples it is NaN.
-
-        The model works in `eval` mode and without gradients meanwhile.
-        """
-        with evaluating(model):
-            log_p = F.log_softmax(model(self._contexts), 1)
-        return {name: -log_p[which, y].mean().item() for name, (which, y) in self._examples.items()}
 
 
 def calibrated(model: nn.Module, split: Split) -> nn.Module:

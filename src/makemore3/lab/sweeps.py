@@ -12,15 +12,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from makemore3.data import Dataset
+from makemore3.data import Dataset, Split
 from makemore3.fast import Method, best_method, train_many
 from makemore3.keep.identity import differences, digest
 from makemore3.lab.cluster import call_on_cluster
 from makemore3.lab.records import Header, Record, Result, open_record
-from makemore3.lab.scoring import SplitLosses
 from makemore3.lab.variants import Variant
 from makemore3.models import AS_WRITTEN, LECTURE_SEED, mlp
-from makemore3.training import History, TrainConfig
+from makemore3.training import History, TrainConfig, split_loss
 
 
 def seeds(count: int) -> list[int]:
@@ -213,23 +212,23 @@ def _train_here(
     add: _Add,
 ) -> None:
     parts = dataset.splits()
-    scores = SplitLosses({name: parts[name] for name in header.splits})
+    scored = {name: parts[name] for name in header.splits}
     train_many(
         [run.model for run in runs],
         dataset.train,
         [run.variant.config for run in runs],
         generators=[minibatch_generator(run.seed) for run in runs],
         method=method,
-        finished=lambda i, history: add(runs[i], _outcome(runs[i].model, scores, history)),
+        finished=lambda i, history: add(runs[i], _outcome(runs[i].model, scored, history)),
         progress=progress,
     )
 
 
-def _outcome(model: nn.Module, scores: SplitLosses, history: History) -> dict[str, Any]:
+def _outcome(model: nn.Module, splits: Mapping[str, Split], history: History) -> dict[str, Any]:
     """Return the losses of a trained net, or why there are none, as a line of the record has it."""
     if not math.isfinite(history.losses[-1]):
         return {"failure": f"the loss is {history.losses[-1]} at step {len(history) - 1}"}
-    losses = scores.of(model)
+    losses = {name: split_loss(model, split) for name, split in splits.items()}
     for name, loss in losses.items():
         if not math.isfinite(loss):
             return {"failure": f"the {name} loss is {loss} after the last step"}

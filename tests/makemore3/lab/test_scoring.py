@@ -1,46 +1,13 @@
-"""Losses of all splits at once: those that each split has by itself."""
-
-import math
+"""What a loss owes to the running statistics, and to the names."""
 
 import pytest
 import torch
 from torch import nn
 
 from makemore3.data import Dataset, Split, Vocabulary, build_split
-from makemore3.lab.scoring import SplitLosses, calibrated, error_over_names
-from makemore3.models import BATCH_NORM, KAIMING, deep_mlp, mlp
+from makemore3.lab.scoring import calibrated, error_over_names
+from makemore3.models import BATCH_NORM, KAIMING, mlp
 from makemore3.training import split_loss
-
-
-def test_each_split_has_the_loss_that_it_has_by_itself(made_up: Dataset) -> None:
-    splits = made_up.splits()
-    losses = SplitLosses(splits)
-    nets = (
-        mlp(KAIMING, generator=torch.Generator().manual_seed(1)),
-        deep_mlp(batch_norm="before", generator=torch.Generator().manual_seed(1)),
-    )
-    for net in nets:
-        net(splits["train"].x)  # the running statistics are no longer those of the start
-        found = losses.of(net)
-        assert list(found) == list(splits)
-        assert net.training
-        for name, split in splits.items():
-            assert found[name] == pytest.approx(split_loss(net, split), abs=2e-6)
-
-
-def test_the_computed_contexts_are_fewer_than_the_examples(made_up: Dataset) -> None:
-    rows = []
-    net = mlp(KAIMING, generator=torch.Generator().manual_seed(1))
-    net.register_forward_hook(lambda _, x, y: rows.append(len(y)))
-    SplitLosses(made_up.splits()).of(net)
-    assert rows == [len(torch.cat([s.x for s in made_up.splits().values()]).unique(dim=0))]
-    assert rows[0] < len(made_up.train)
-
-
-def test_a_net_that_has_diverged_has_losses_that_are_not_finite(made_up: Dataset) -> None:
-    net = mlp(KAIMING, generator=torch.Generator().manual_seed(1))
-    net.get_parameter("output.bias").data.fill_(math.nan)
-    assert all(map(math.isnan, SplitLosses(made_up.splits()).of(net).values()))
 
 
 @pytest.fixture

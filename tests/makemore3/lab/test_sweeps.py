@@ -271,8 +271,10 @@ def test_a_run_that_fails_is_named_and_not_dropped(made_up: Dataset, path: Path)
 def test_a_loss_of_any_split_that_is_not_finite_is_a_failure(
     split: str, made_up: Dataset, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = {**dict.fromkeys(SPLITS, 2.0), split: math.inf}
-    monkeypatch.setattr(sweeps.SplitLosses, "of", lambda *_: losses)
+    broken = made_up.splits()[split]
+    monkeypatch.setattr(
+        sweeps, "split_loss", lambda _, part: math.inf if torch.equal(part.y, broken.y) else 2.0
+    )
     (result,) = sweep(VARIANTS[:1], [1], made_up, path)
     assert result.failure == f"the {split} loss is inf after the last step"
 
