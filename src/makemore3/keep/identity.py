@@ -22,6 +22,8 @@ from makemore3.training import TrainConfig
 _PACKAGE = "makemore3"
 _TORCHS_OWN = vars(nn.Module()).keys()
 """The attributes that every module has; all others are settings of its layer."""
+_OF_TORCH = {nn.Embedding, nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.Tanh}
+"""The layers of torch that may take part: what they compute, their attributes and weights tell."""
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
@@ -89,9 +91,9 @@ def run_key(
     """Return a digest of all that decides the numbers of runs, our own source code included.
 
     Comments and docstrings of the source do not count. None if that cannot be told: for a net with
-    hooks, with layers from elsewhere than this package, with attributes that are no plain values,
-    or where a function in memory is not the one that its source file holds, for example because it
-    was exchanged.
+    hooks, with layers that are neither this package's nor torch's counterparts of the lecture's,
+    with attributes that are no plain values, or where a function in memory is not the one that its
+    source file holds, for example because it was exchanged.
 
     Args:
         models: The nets before the first step.
@@ -151,10 +153,10 @@ def _has_hooks(place: object) -> bool:
 
 
 def _sources(waiting: set[str], models: Sequence[nn.Module]) -> list[tuple[str, str]] | None:
-    """Return name and source digest of each module of ours that takes part; None if unclear."""
+    """Return name and source digest of each module that takes part; None if unclear."""
     kinds = {type(layer) for model in models for layer in model.modules()}
     for kind in kinds - {nn.Sequential}:
-        if not kind.__module__.startswith(f"{_PACKAGE}."):
+        if kind not in _OF_TORCH and not kind.__module__.startswith(f"{_PACKAGE}."):
             return None
         waiting.add(kind.__module__)
     sources: dict[str, str] = {}

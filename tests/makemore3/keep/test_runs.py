@@ -221,7 +221,7 @@ def layer_of_ones_own(run: Run) -> None:
     run.model = Doubled(OrderedDict(run.model.named_children()))
 
 
-def layer_of_torch(run: Run) -> None:
+def layer_that_draws(run: Run) -> None:
     run.model.add_module("dropout", nn.Dropout())
 
 
@@ -258,7 +258,7 @@ def buffer_that_is_not_written_down(run: Run) -> None:
     "change",
     [
         layer_of_ones_own,
-        layer_of_torch,
+        layer_that_draws,
         hook,
         hook_for_gradients,
         hook_of_a_weight,
@@ -275,6 +275,42 @@ def test_a_net_that_may_do_more_than_its_layers_say_is_trained(
     change(run)
     watched.train(run)
     assert watched.steps == CONFIG.max_steps
+    assert watched.files() == []
+
+
+def net_of_torchs_layers(run: Run) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        run.model = nn.Sequential(
+            nn.Embedding(27, 10),
+            nn.Flatten(),
+            nn.Linear(30, 20),
+            nn.BatchNorm1d(20),
+            nn.Tanh(),
+            nn.Linear(20, 27),
+        )
+
+
+def test_a_net_of_torchs_own_layers_is_kept(watched: Watched, small_split: Split) -> None:
+    ends = []
+    for done in (30, 1):
+        run = Run(small_split)
+        net_of_torchs_layers(run)
+        watched.train(run)
+        assert watched.steps == done
+        ends.append(everything(run))
+    assert same(*ends)
+
+
+def test_an_exchanged_method_of_torch_is_noticed(
+    watched: Watched, small_split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nn.Linear, "forward", lambda self, x: 2 * (x @ self.weight.T))
+    for _ in range(2):
+        run = Run(small_split)
+        net_of_torchs_layers(run)
+        watched.train(run)
+        assert watched.steps == 30
     assert watched.files() == []
 
 
