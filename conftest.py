@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from literate.reset import Setting, attributes_restored, settings_restored
+from unchanged import Unchanged
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: threads slow tiny matrices down
 
@@ -18,14 +19,14 @@ pytest_plugins = ["pytester"]  # only the root may name plugins
 
 
 KEPT = pytest.StashKey[Path]()
-"""The folder of what was done before and need not be repeated: long runs, visits to pages."""
+"""The folder of what was done before and need not be repeated."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fresh",
         action="store_true",
-        help="do every long run and every visit anew, once in this test run, as CI does",
+        help="do everything anew, each long run once in this test run, as CI does",
     )
     parser.addoption(
         "--renew",
@@ -46,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         folder = between_test_runs()
     config.stash[KEPT] = folder
+    config.pluginmanager.register(Unchanged(config, Path(__file__).parent, folder))
 
 
 def between_test_runs() -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -107,7 +108,13 @@ class KeptVisits:
 
 
 def _digest(file: Path) -> str | None:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    """Digest a file; the commit that a page was built from makes no difference."""
+    if not file.is_file():
+        return None
+    return hashlib.sha256(COMMIT.sub(b"", file.read_bytes())).hexdigest()
+
+
+COMMIT = re.compile(rb"Built from commit .*?</code>(</a>)?(, with changes)?")
 
 
 def open_window(browser: Browser, width: int, scheme: Scheme) -> BrowserContext:

@@ -57,6 +57,21 @@ def test_a_visit_is_repeated_when_a_file_has_changed(
     assert not again.find(Visit("page/index.html", 390, colours=True), small)
 
 
+def test_that_a_page_names_another_commit_does_not_count(small: Site) -> None:
+    page = small.folder / "page" / "index.html"
+    link = '<a href="https://example.org/commit/{}"><code>{}</code></a>{}. More'
+    page.write_text("Built from commit " + link.format("1234567", "1234567", ", with changes"))
+    again = kept(small, made(small))
+    visit = Visit("page/index.html", 390, colours=True)
+    for text, same in (
+        (link.format("abcdef0", "abcdef0", ""), True),
+        ("<code>abcdef0</code>. More", True),
+        ("<code>abcdef0</code>. Less", False),
+    ):
+        page.write_text(f"Built from commit {text}")
+        assert again.find(visit, small) == same
+
+
 def test_other_pages_other_checks_and_other_browsers_are_other_visits(small: Site) -> None:
     again = kept(small, made(small))
     assert not again.find(Visit("page.html", 390, colours=True), small)
