@@ -37,6 +37,7 @@ class Project:
         self.package = pytester.path / "makemore3"
         shutil.copytree(Path(makemore3.__file__).parent, self.package)
         shutil.copy(ROOT / "conftest.py", pytester.path)
+        shutil.copy(ROOT / "tests" / "unchanged.py", pytester.path)
         names = "\n".join(f"{a}{b}{c}" for a in "bdk" for b in "aeio" for c in "lmnr")
         (pytester.path / "names.txt").write_text(names)
         monkeypatch.setenv("MAKEMORE_NAMES", "names.txt")  # relative to where pytest starts
