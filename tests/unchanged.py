@@ -167,11 +167,16 @@ def may_be_left_out(file: str) -> bool:
 def rests_on(test: str, file: str) -> bool:
     """Whether the result of a page or test file may depend on a file of the project.
 
-    A page rests on itself and its baked outputs, but not on other pages; tests rest on all, but
-    that of the code's quality not on pages.
+    A page rests on itself and its baked outputs, but not on other pages, nor on tests. A test in a
+    browser rests on all pages, but of the tests on those of its own folder only. The check of types
+    rests on all the code, and on no page.
     """
     shown = is_page(file) or file.startswith("docs/baked/")
+    if test == CODE_QUALITY:
+        return not shown
     if is_page(test):
         baked = test.removesuffix(".ipynb").removesuffix(".md").replace("docs/", "docs/baked/", 1)
-        return file == test or file.startswith(f"{baked}/") or (not shown and file[:6] != "tests/")
-    return not (shown and test == CODE_QUALITY)
+        own = file == test or file.startswith(f"{baked}/")
+        return own or not (shown or file.startswith("tests/"))
+    folder = test.rpartition("/")[0]
+    return not file.startswith("tests/") or file.startswith(f"{folder}/") or "conftest.py" in file
