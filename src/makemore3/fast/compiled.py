@@ -126,8 +126,9 @@ class Recipe:
     digest: str
 
 
+@cache
 def recipe(dtype: torch.dtype) -> Recipe:
-    """Return how the trainer is compiled on this machine.
+    """Return how the trainer is compiled on this machine; the compiler is asked only once.
 
     Args:
         dtype: float32 or float64.

@@ -17,7 +17,7 @@ from makemore3.keep.checkpoints import Checkpoint, CheckpointError, load_checkpo
 from makemore3.keep.identity import run_key
 from makemore3.training import History, StepInfo, TrainConfig, steps
 
-LONG = 1_000
+LONG = 100
 """Steps from which on a run is worth a file."""
 
 LIMIT = 512 * 2**20

@@ -19,7 +19,7 @@ from torch import nn
 
 from makemore3.data import Split, Vocabulary, build_split
 from makemore3.fast import Method, best_method, many, train_many
-from makemore3.fast.compiled import CompilerError, library, train_steps
+from makemore3.fast.compiled import CompilerError, library, recipe, train_steps
 from makemore3.fast.nets import take_apart
 from makemore3.layers import BatchNorm1d, Embedding, Flatten, Linear, ReLU, Tanh
 from makemore3.models import KAIMING, STAGES, deep_mlp, mlp
@@ -47,11 +47,13 @@ CONFIG = TrainConfig(max_steps=150, lr_decay_step=100)
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """No compiled trainer yet, neither in this process nor in the user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cached = (library, best_method)
-    for function in cached:
-        function.cache_clear()
+    forget_the_compiler()
     yield tmp_path / "makemore3"
-    for function in cached:
+    forget_the_compiler()
+
+
+def forget_the_compiler() -> None:
+    for function in (recipe, library, best_method):
         function.cache_clear()
 
 
@@ -409,7 +411,7 @@ def test_the_library_is_compiled_once_also_for_narrower_vectors(
     compare_with_training(build, small_split, "compiled", torch.float32, CONFIG, 1e-5)
     (made,) = fresh_cache.iterdir()
     stamp = made.stat().st_mtime_ns
-    library.cache_clear()
+    forget_the_compiler()
     library(torch.float32)
     assert made.stat().st_mtime_ns == stamp
 
@@ -422,7 +424,7 @@ def test_a_library_that_was_cut_is_compiled_again(share: float, fresh_cache: Pat
     whole = made.read_bytes()
     made.unlink()  # the file that is loaded stays as it is
     made.write_bytes(whole[: int(share * len(whole))])
-    library.cache_clear()
+    forget_the_compiler()
     library(torch.float32)
     assert [path.stat().st_size for path in fresh_cache.iterdir()] == [len(whole)]
 
@@ -432,7 +434,7 @@ def test_an_empty_cxx_names_no_compiler(fresh_cache: Path, monkeypatch: pytest.M
     monkeypatch.delenv("CXX", raising=False)
     library(torch.float32)
     monkeypatch.setenv("CXX", "")
-    library.cache_clear()
+    forget_the_compiler()
     library(torch.float32)
     assert len(list(fresh_cache.iterdir())) == 1
 

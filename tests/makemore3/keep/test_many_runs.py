@@ -143,9 +143,12 @@ def test_compiled_runs_are_found_in_another_order_and_in_other_company(
 
 
 def test_the_method_and_the_making_of_its_trainer_are_part_of_the_key(
-    small_split: Split, monkeypatch: pytest.MonkeyPatch
+    small_split: Split, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    request.addfinalizer(compiled.recipe.cache_clear)
+
     def key(method: Method) -> str | None:
+        compiled.recipe.cache_clear()
         runs = [(run.model, CONFIG, run.generator) for run in pair(small_split)]
         return keep_runs._key_of_many(runs, small_split, method)
 
