@@ -1,7 +1,7 @@
 """Small things that were seen to be wrong once, measured."""
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from site_visits import Site, open_window
 
 
@@ -78,21 +78,30 @@ def test_what_has_the_focus_has_a_ring_and_no_halo(site: Site, browser: Browser)
         context.close()
 
 
-def test_moments_stand_in_the_margin_of_a_wide_window_in_lists_too(
-    site: Site, browser: Browser
+TEXT, ITEM, FIGURE = (f".md-content__inner > {kind}" for kind in ("p", "ul > li", ".lit-figure"))
+
+
+@pytest.mark.parametrize(
+    ("page", "kinds"), [("saturated-tanh", [TEXT, ITEM, FIGURE]), ("batch-norm", [TEXT, FIGURE])]
+)
+def test_moments_stand_between_navigation_and_text_in_a_wide_window(
+    page: str, kinds: list[str], site: Site, browser: Browser
 ) -> None:
     context = open_window(browser, 1440, "light")
     tab = context.new_page()
     try:
-        tab.goto(f"{site.url}lecture/saturated-tanh/")
-        left = tab.locator(".md-content__inner > p").first.evaluate(
-            "e => e.getBoundingClientRect().left"
-        )
-        for kind in ("p", "ul > li"):
-            boxes = tab.locator(f".md-content__inner > {kind} > a.lit-moment").evaluate_all(
-                "links => links.map(link => link.getBoundingClientRect().toJSON())"
-            )
+        tab.goto(f"{site.url}lecture/{page}/")
+        navigation = edges(tab, ".lit-sidebar")[0]["right"]
+        for kind in kinds:
+            left = edges(tab, FIGURE if kind == FIGURE else TEXT)[0]["left"]
+            boxes = edges(tab, f"{kind} a.lit-moment")
             assert boxes
-            assert all(box["left"] > 0 and box["right"] <= left for box in boxes), boxes
+            assert all(navigation <= box["left"] < box["right"] <= left for box in boxes), boxes
     finally:
         context.close()
+
+
+def edges(tab: Page, selector: str) -> list[dict[str, float]]:
+    return tab.locator(selector).evaluate_all(
+        "found => found.map(element => element.getBoundingClientRect().toJSON())"
+    )
