@@ -44,7 +44,7 @@ def finish(site: Path, docs: Path, *, repository: str = "") -> list[str]:
 
 def stamp_notebooks(site: Path, repository: str) -> None:
     """Fill the repository's address into the notebooks' first cell."""
-    for path in sorted(site.rglob("*.ipynb")) if repository else ():
+    for path in list(site.rglob("*.ipynb")) if repository else ():
         address = repository.encode()
         write_whole(path, _REPOSITORY.sub(rb"\g<1>" + address + rb"\g<3>", path.read_bytes()))
 
@@ -111,7 +111,7 @@ def maths_characters(pages: Iterable[str]) -> frozenset[str]:
 
     A letter alone in an `<mi>` is drawn in mathematical italics, which are characters of their own.
     """
-    text = " ".join(formula for page in pages for formula in _MATHS.findall(page))
+    text = "".join(formula for page in pages for formula in _MATHS.findall(page))
     drawn = set(html.unescape(_TAG.sub("", text)))
     drawn.update(_italic(letter) for letter in re.findall(r"<mi>(\w)</mi>", text))
     return frozenset(character for character in drawn if not character.isspace())

@@ -30,14 +30,14 @@ class QuestionError(ValueError):
 
 
 def read_questions(folder: Path) -> list[Question]:
-    """Read the entries of all pages in a folder, in the order of their moments.
+    """Read the entries of all pages in a folder, in the order of their moments, then of the files.
 
     Raises:
         QuestionError: If an entry has no verdict in bold or no link to its moment.
         PageError: If a page cannot be parsed.
     """
     questions = []
-    for path in sorted(folder.glob("*.md")):
+    for path in folder.glob("*.md"):
         if path.name == "index.md":
             continue
         for title, slug, text in entries("\n".join(read_page(path).prose())):
@@ -55,7 +55,7 @@ def read_questions(folder: Path) -> list[Question]:
                     tuple(dict.fromkeys(match["page"] for match in _NOTES.finditer(text))),
                 )
             )
-    return sorted(questions, key=lambda question: question.seconds)
+    return sorted(questions, key=lambda question: (question.seconds, question.file))
 
 
 def by_chapter(questions: list[Question], lecture: Lecture) -> list[str]:

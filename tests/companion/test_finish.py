@@ -144,11 +144,12 @@ def test_foreign_style_sheets_stay_links(built: Path) -> None:
 
 def test_a_missing_style_sheet_is_a_problem(built: Path) -> None:
     page = '<link rel="stylesheet" href="assets/css/b.css">'
-    (built / "index.html").write_text(page)
-    assert finish(built, built) == [
-        "index.html: the style sheet assets/css/b.css is not in the site"
-    ]
-    assert (built / "index.html").read_text() == page
+    names = [f"{letter}.html" for letter in "abcdefgh"]
+    for name in reversed(names):
+        (built / name).write_text(page)
+    missing = "the style sheet assets/css/b.css is not in the site"
+    assert finish(built, built) == [f"{name}: {missing}" for name in names]
+    assert {(built / name).read_text() for name in names} == {page}
 
 
 def test_every_step_is_taken(built: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -46,6 +46,10 @@ def test_entries_are_read_in_the_order_of_their_moments(folder):
     assert (first.slug, first.verdict, first.seconds) == ("why", "Because.", 10)
     assert (second.title, second.verdict) == ("Is it 3?", "Yes, it is three.")
     assert second.notes == ("lecture/initial-loss.md", "lecture/summary.md")
+    for name in "dcba":
+        (folder / f"{name}.md").write_text(PAGE, encoding="utf-8")
+    files = [question.file for question in read_questions(folder)]
+    assert files == [f"{name}.md" for name in ("a", "b", "c", "d", "page")] * 2
 
 
 def test_a_question_asked_as_a_chapter_begins_belongs_to_it_alone(folder):

@@ -12,6 +12,7 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from companion.chapters import chapter_map
 from companion.mkdocs_plugin import CompanionPlugin
 from companion.search import sections
 from literate.notebook import write_notebook
@@ -36,7 +37,7 @@ plugins:
   - literate
   - companion:
       notebook_setup: REPOSITORY = ""
-      colab: https://colab.example/tree
+      colab: https://colab.example/tree/
 markdown_extensions:
   - toc: {permalink: true}
   - pymdownx.highlight: {anchor_linenums: false, pygments_lang_class: true}
@@ -111,9 +112,11 @@ def test_a_command_says_what_to_clone_or_is_not_there(project, address):
 
 def test_a_notebooks_page_offers_it_and_is_found_by_its_sections(project):
     html = project.build()
-    assert '<a href="a%20try.ipynb" download>Download this notebook</a>' in html
     address = "https://colab.example/tree/notebooks/a%20try/a%20try.ipynb"
-    assert f'<a href="{address}">Open it in Colab</a>' in html
+    assert (
+        '<p><a href="a%20try.ipynb" download>Download this notebook</a> · '
+        f'<a href="{address}">Open it in Colab</a></p>'
+    ) in html
     found = sections(html, "notebooks/a%20try/")
     assert [section.title for section in found] == ["Try", "More"]
     assert html.index("<h1") < html.index("Download this notebook") < html.index("the page</a>")
@@ -151,14 +154,22 @@ def test_links_of_downloaded_notebooks_lead_to_the_site(project, directories, pa
     assert copies["a try.ipynb"].cells[1].outputs == original.cells[1].outputs
 
 
-def test_without_an_address_links_are_text_and_without_colab_there_is_none_to_it(project):
+def test_without_an_address_links_are_text_and_without_options_there_is_no_more(project):
     config = project.path / "mkdocs.yml"
     text = CONFIG.replace("site_url: https://e.org/repo/\n", "")
-    config.write_text(text.replace("      colab: https://colab.example/tree\n", ""))
+    options = '      notebook_setup: REPOSITORY = ""\n      colab: https://colab.example/tree/\n'
+    config.write_text(text.replace(f"companion:\n{options}", "companion\n"))
+    (project.docs / "chapters.toml").write_text(
+        'video = "V"\nlength = 9\n[[chapters]]\nnumber = 1\ntitle = "One"\nstart = 0\n'
+    )
+    project.page("index", "# Page\n\n[[chapters]]\n\n```python\nx\n```\n")
     html = project.build()
     assert '<p><a href="a%20try.ipynb" download>Download this notebook</a></p>' in html
     copy = nbformat.read(project.site / "notebooks" / "a try" / "a try.ipynb", 4)
     assert copy.cells[0].source == "# Try\n\nSee the page and more."
+    first, second, _ = nbformat.read(project.site / "index.ipynb", 4).cells
+    assert first.source == '\n%config InteractiveShell.ast_node_interactivity = "none"'
+    assert second.source == "\n".join(["# Page", "", *chapter_map(project.docs)])
 
 
 def test_the_templates_are_told_the_commit_unless_the_configuration_tells_it(project):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -85,7 +86,11 @@ def test_cells_have_their_code_their_outputs_and_the_texts_below(path):
     assert second.texts == (("A line.", "**It rises.** See it."),)
     assert inputs(read_notebook(path)) == {"names": "one"}
     keys = ["c191e48922165fda", "e3dcf987f6fd50d5"]  # stand in the notebooks, so they stay the same
-    assert read_notebook(path).metadata["literate"]["keys"] == keys
+    assert read_notebook(path).metadata == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "literate": {"inputs": {"names": "one"}, "keys": keys, "versions": {}},
+    }
 
 
 def test_figures_have_one_paragraph_each():
@@ -145,6 +150,11 @@ def test_what_is_no_notebook_is_refused(path, text):
             "cell 1: expected figures of at most 60,000 bytes, one of this cell has 60,035: reduce "
             "the data before drawing",
         ),
+        (
+            new_output("display_data", data={"image/jpeg": "x" * 60_000}),
+            "cell 1: expected figures of at most 60,000 bytes, one of this cell has 60,036: reduce "
+            "the data before drawing",
+        ),
     ],
 )
 def test_outputs_that_no_page_can_show_are_refused(path, output, message):
@@ -153,6 +163,27 @@ def test_outputs_that_no_page_can_show_are_refused(path, output, message):
         read_notebook(path)
     assert str(caught.value) == f"{path}: {message}"
     assert code_cells(read_notebook(path, outputs=False))[0].text == ""
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        *(f"<{tag} data=x>" for tag in ("script", "IFRAME", "object", "embed", "link")),
+        *('<a href="https://e.org">', "<img src=//e.org>", "<img src='http://e.org/x.png'>"),
+    ],
+)
+def test_html_that_acts_or_loads_is_refused(path, html):
+    output = new_output("display_data", data={"text/html": html})
+    nbformat.write(made(new_code_cell("1", outputs=[output])), path)
+    with pytest.raises(NotebookError, match="outputs HTML with scripts or addresses of other"):
+        read_notebook(path)
+
+
+def test_html_that_only_shows_is_read(path):
+    html = '<b>script</b><linked/><a href="#x">x</a><img src="x.png">https://e.org'
+    output = new_output("display_data", data={"text/html": html})
+    nbformat.write(made(new_code_cell("1", outputs=[output])), path)
+    assert code_cells(read_notebook(path))[0].html == html
 
 
 def test_as_much_output_as_a_block_may_print_is_read(path):
@@ -264,19 +295,27 @@ def test_differences_name_their_cell(path, change, message):
 
 def test_a_run_prints_draws_and_counts(path):
     notebook = made(
-        new_code_cell("import sys\nx = 2\nprint('seen')\nprint('unseen', file=sys.stderr)"),
+        new_code_cell(
+            "import sys\nx = 2\nprint('seen', flush=True)\n"
+            "print('unseen', file=sys.stderr, flush=True)\nprint('too')"
+        ),
         new_code_cell("x * 21"),
         new_code_cell(PLOT.format(y=1)),
         new_markdown_cell(ALT),
     )
+    children = psutil.Process().children()
     run = execute(notebook, path, time_limit=60)
+    assert psutil.Process().children() == children, "the kernel has ended"
     assert all(cell.get("outputs", []) == [] for cell in notebook.cells)
+    assert [len(cell.outputs) for cell in run.cells[:3]] == [1, 1, 1]
+    assert run.cells[2].outputs[0].data["text/plain"] == "a figure"
     first, second, third = code_cells(run)
     assert (first.count, second.count, third.count) == (1, 2, 3)
-    assert (first.text, second.text, third.text) == ("seen\n", "42\n", "")
+    assert (first.text, second.text, third.text) == ("seen\ntoo\n", "42\n", "")
     (svg,) = third.figures
     assert 'viewBox="0 0 388.8 216"' in svg  # 5.4 by 3 inches: nothing is cut off
     assert "var(--lit-c0, #2f6db5)" in svg
+    assert "url(#c3f1-" in svg
     write_notebook(run, path, inputs={}, versions={})
     again = execute(read_notebook(path), path, time_limit=60)
     write_notebook(again, path.with_name("again.ipynb"), inputs={}, versions={})

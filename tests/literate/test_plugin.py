@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from markdown import markdown
 from matplotlib import pyplot as plt  # here, as pytester forgets what its runs import
 
+from literate import pytest_plugin
 from literate.page import CONT
 from literate.store import MANIFEST, Store
 
@@ -98,7 +100,8 @@ def test_baking_twice_gives_identical_bytes(project):
     assert project.files() == before
 
 
-def test_manifest_names_inputs_and_versions(project):
+def test_manifest_names_inputs_and_versions(project, monkeypatch):
+    monkeypatch.setattr(pytest_plugin, "version", lambda name: f"{version(name)}+local")
     project.pytester.makeini(
         "[pytest]\naddopts = --codeblocks\nliterate_versions =\n    matplotlib\n    no-such-one\n"
     )
@@ -107,7 +110,8 @@ def test_manifest_names_inputs_and_versions(project):
     baked = project.store.read("page")
     assert baked is not None
     assert baked.inputs == {"names": "one"}
-    assert list(baked.versions) == ["python", "matplotlib"]
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert baked.versions == {"python": python, "matplotlib": version("matplotlib")}
 
 
 def test_only_the_pages_named_are_baked(project):
@@ -115,6 +119,8 @@ def test_only_the_pages_named_are_baked(project):
     project.page(blocks("print(2)"), "two")
     project.bake("docs/one.md")
     assert project.store.read("two") is None
+    told = project.bake("docs/two.md", "docs/one.md").stdout
+    told.fnmatch_lines(["literate: baked one (1 files), two (1 files)"])
 
 
 def test_folders_of_pages_and_outputs_are_settings(project):
@@ -415,9 +421,12 @@ def test_a_checkout_behind_a_link_is_the_same(project, tmp_path_factory, monkeyp
 
 
 def test_pages_that_are_compared_with_nothing_are_named(project):
-    (project.path / "README.md").write_text(blocks("print(1)"))
-    project.run("README.md").stdout.fnmatch_lines(
-        [f"literate: NOT compared with anything, as not below {project.path}/docs: README.md"]
+    names = ("README.md", "CITATION.md", "ANSWERS.md", "LICENSE.md")
+    for name in names:
+        (project.path / name).write_text(blocks("print(1)") + blocks("print(2)"))
+    listed = "ANSWERS.md, CITATION.md, LICENSE.md, README.md"
+    project.run(*names).stdout.fnmatch_lines(
+        [f"literate: NOT compared with anything, as not below {project.path}/docs: {listed}"]
     )
 
 
@@ -588,10 +597,12 @@ def test_failing_block_leaves_the_old_outputs_of_the_whole_page(project):
 
 
 def test_baking_a_part_of_a_page_writes_nothing_and_says_so(project):
-    project.page(blocks("print(1)") + blocks("print(2)"))
-    result = project.run("--bake", "docs/page.md::line 2")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["literate: NOT baked, as only 1 of 2 blocks passed: docs/page.md"])
+    for name in ("page", "other"):
+        project.page(blocks("print(1)") + blocks("print(2)"), name)
+    result = project.run("--bake", "docs/page.md::line 2", "docs/other.md::line 2")
+    result.assert_outcomes(passed=2)
+    told = "literate: NOT baked, as only 1 of 2 blocks passed: docs/{}.md"
+    result.stdout.fnmatch_lines([told.format("other"), told.format("page")], consecutive=True)
     assert project.files() == {}
 
 
