@@ -182,3 +182,25 @@ def test_the_command_prints_and_says_what_is_wrong(
         "usage: python -m companion [-h] {offline,pdf} ...\n"
         "python -m companion: error: the following arguments are required: command\n"
     )
+
+
+@pytest.mark.parametrize(("name", "what"), [("offline", "folder"), ("pdf", "file")])
+def test_the_help_says_what_the_command_wants(
+    name: str, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["companion", name, "--help"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert " ".join(capsys.readouterr().out.split()) == (
+        f"usage: python -m companion {name} [-h] site target positional arguments: site the folder "
+        f"of the built site target the {what} to write options: -h, --help show this help message "
+        "and exit"
+    )
+    monkeypatch.setattr(sys, "argv", ["companion", "--help"])
+    with pytest.raises(SystemExit):
+        command.main()
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        "offline a copy of the site that works from files "
+        "pdf the lecture's pages as one PDF; needs Chromium"
+    ) in told

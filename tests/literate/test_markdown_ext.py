@@ -432,6 +432,12 @@ def test_a_page_that_ends_as_another_is_not_taken_for_it(site, warnings):
     assert warnings.messages == []
 
 
+def test_other_extensions_find_the_parts_by_their_names():
+    md = Markdown(extensions=["literate"])
+    assert "literate" in md.preprocessors
+    assert "literate-figures" in md.treeprocessors
+
+
 # What a host tells
 
 

@@ -294,6 +294,14 @@ def test_a_damaged_notebook_is_one_clear_line_and_the_next_build_recovers(projec
     assert "It rises." in project.build()
 
 
+def test_all_that_is_wrong_with_a_notebook_is_told_at_once(project):
+    project.edit(lambda n: n["metadata"].pop("literate"))
+    (warning, *_) = project.warned()
+    first, second = warning.split("\n")
+    assert first.endswith("a try.ipynb: cell 2 was never baked")
+    assert second == f"{project.notebook}: cell 3 was never baked"
+
+
 def test_a_page_without_its_output_fails_the_strict_build(project):
     (project.docs / "baked" / "index" / "01.txt").unlink()
     assert any("01.txt is missing" in warning for warning in project.warned())

@@ -423,10 +423,11 @@ def test_a_cell_that_fails_is_named_with_its_code(path, code, message):
 
 def test_nothing_is_written_where_texts_and_figures_do_not_fit(path):
     before = example(path) and path.read_bytes()
-    with pytest.raises(NotebookError, match=r"try\.ipynb: cell 1 draws 1 figure\(s\), and"):
-        write_notebook(
-            made(new_code_cell("draw()", outputs=[drawn()])), path, inputs={}, versions={}
-        )
+    cells = [new_code_cell("draw()", outputs=[drawn()]) for _ in range(2)]
+    with pytest.raises(NotebookError) as caught:
+        write_notebook(made(*cells), path, inputs={}, versions={})
+    for number, line in enumerate(str(caught.value).split("\n"), start=1):
+        assert line.startswith(f"{path}: cell {number} draws 1 figure(s), and the Markdown cell")
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -453,7 +454,9 @@ def test_a_notebook_is_baked_then_compared_and_drift_fails(project):
     path = project.path / "docs" / "try.ipynb"
     result = project.runpytest_inprocess()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*docs/try.ipynb: cell 2 was never baked"])
+    result.stdout.fnmatch_lines(
+        ["*docs/try.ipynb: cell 2 was never baked", "docs/try.ipynb: cell 3 was never baked"]
+    )
 
     result = project.runpytest_inprocess("--bake", "docs/try.ipynb")
     result.assert_outcomes(passed=1)

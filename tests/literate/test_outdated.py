@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from literate.__main__ import main
 from literate.notebook import write_notebook
 from literate.outdated import built_without, outdated
 from literate.page import read_page
@@ -86,11 +87,14 @@ def test_an_output_that_is_missing_or_outdated_is_told(
 
 
 def test_a_page_built_without_an_output_is_told(tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text('<p class="lit-missing">missing</p>')
+    names = [f"{letter}.html" for letter in "abcdefgh"]
+    for name in reversed(names):
+        (tmp_path / name).write_text('<p class="lit-missing">missing</p>')
     (tmp_path / "other.html").write_text("<p>whole</p>")
-    missing = "index.html was built while an output was missing or outdated"
-    assert list(built_without(tmp_path)) == [missing]
-    assert told("finish", str(tmp_path), "--docs", str(tmp_path)) == (1, missing + "\n")
+    missing = [f"{name} was built while an output was missing or outdated" for name in names]
+    assert list(built_without(tmp_path)) == missing
+    text = "".join(f"{line}\n" for line in missing)
+    assert told("finish", str(tmp_path), "--docs", str(tmp_path)) == (1, text)
 
 
 def test_it_fails_the_command(tmp_path: Path, docs: Path) -> None:
@@ -115,3 +119,21 @@ def test_what_the_command_is_not_given_is_named(tmp_path: Path, arguments: str, 
         2,
         f"{usage}python -m literate: error: {error}\n",
     )
+
+
+def test_the_help_says_what_the_command_wants(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["literate", "finish", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert " ".join(capsys.readouterr().out.split()) == (
+        "usage: python -m literate finish [-h] [--docs DOCS] [--repository REPOSITORY] site "
+        "positional arguments: site the folder of the built site "
+        "options: -h, --help show this help message and exit --docs DOCS the folder of the pages "
+        "--repository REPOSITORY what the notebooks install from"
+    )
+    monkeypatch.setattr(sys, "argv", ["literate", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "\n    finish    finish a built site, and check the outputs\n" in capsys.readouterr().out

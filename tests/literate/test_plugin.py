@@ -199,7 +199,8 @@ def test_drift_in_text_shows_both_sides(project):
     assert "docs/page.md:2: block 1 printed something else:" in told
     assert "\n--- baked\n+++ this run\n" in told
     assert "\n-loss 2.0696\n+loss 2.0698\n" in told
-    assert "If that is right: `pytest --bake docs/page.md`, and look at the difference." in told
+    right = "If that is right: `pytest --bake docs/page.md`, and look at the difference.\n"
+    assert f"\n\n{right}" in told
 
 
 def test_drift_in_whole_numbers_is_exact(project):
@@ -246,17 +247,17 @@ def test_comparison_with_other_inputs_is_reported_as_not_done(project):
     project.page(blocks("from pathlib import Path\nprint(Path('loss').read_text())", "x = 1"))
     (project.path / "loss").write_text("2.0")
     project.bake()
-    project.inputs(names="two")
     (project.path / "loss").write_text("3.0")
-    result = project.run()
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "literate: 2 blocks ran but were NOT compared: they were baked from other inputs than "
-            "names two"
-        ]
-    )
-    result.stdout.no_fnmatch_line("*equal to their baked outputs*")
+    told = "literate: 2 blocks ran but were NOT compared: they were baked from other inputs than {}"
+    for inputs, named in (
+        ({"names": "two", "digest": "0123456789abcdef"}, "names two, digest 0123456789ab"),
+        ({}, "nothing named"),
+    ):
+        project.inputs(**inputs)
+        result = project.run()
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines([told.format(named)])
+        result.stdout.no_fnmatch_line("*equal to their baked outputs*")
 
 
 def test_code_that_changed_is_outdated_whatever_the_inputs(project):
@@ -782,6 +783,21 @@ def test_pages_are_compared_only_when_code_blocks_are_collected(project):
     result = project.run()
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     result.stdout.no_fnmatch_line("literate:*")
+
+
+def test_the_help_says_what_can_be_set(project):
+    told = " ".join(project.run("--help").stdout.str().split())
+    assert (
+        "literate: --bake write what the pages' blocks print and draw, instead of comparing it "
+    ) in told
+    for setting in (
+        "literate_docs (string): the folder of the pages",
+        "literate_store (string): the folder of the baked outputs",
+        "literate_inputs (linelist): the inputs to bake from: lines `name value`",
+        "literate_versions (linelist): packages to name as provenance",
+        "literate_time_limit (float): seconds a block may run",
+    ):
+        assert f" {setting} " in told
 
 
 def test_manifest_is_readable_in_a_diff(project):
