@@ -97,7 +97,7 @@ class Recorder:
             lines[block.last_line - 1] = f"{_CALL}.end({block.number})"
             for node in ast.parse(code).body:
                 if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-                    futures.append(ast.unparse(node) + "; ")
+                    futures.append(ast.unparse(node) + ";")
                     for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                         lines[number - 1] = ""
         lines[0] = "".join(futures) + lines[0]

@@ -126,7 +126,7 @@ def test_the_vocabulary_begins_with_the_most_frequent_words() -> None:
 def test_the_index_is_written_into_the_site_and_replaces_an_old_one(tmp_path: Path) -> None:
     page = tmp_path / "folder" / "page" / "index.html"
     page.parent.mkdir(parents=True)
-    page.write_text(ARTICLE, encoding="utf-8")
+    page.write_text(ARTICLE.replace("mode", "größe"), encoding="utf-8")
     (tmp_path / "search").mkdir()
     (tmp_path / "search" / "old").touch()
     index(tmp_path)
@@ -137,7 +137,9 @@ def test_the_index_is_written_into_the_site_and_replaces_an_old_one(tmp_path: Pa
     entry = json.loads((tmp_path / "search" / "pagefind-entry.json").read_text(encoding="utf-8"))
     assert entry["languages"]["en"]["page_count"] == 3
     assert set("_/^⁻√") <= set(entry["include_characters"])
-    assert "fold" not in json.loads((tmp_path / "search" / "words.json").read_text())
+    words = (tmp_path / "search" / "words.json").read_text(encoding="utf-8")
+    assert '"eval","falls","first","größe","import",' in words  # nothing longer than it need be
+    assert "fold" not in json.loads(words)
 
 
 def test_a_site_without_text_gets_no_index(tmp_path: Path) -> None:
@@ -170,6 +172,12 @@ def test_a_failure_of_the_indexer_is_an_error(
 def test_what_is_around_the_words_is_left_out(html: str) -> None:
     page = f"<article><p>before</p><h1>T</h1><dl><dt>in{html}</dt><dd>too</dd></dl></article>"
     assert sections(page, "a/") == [Section("a/", "T", "T", ["in", "too"])]
+
+
+@pytest.mark.parametrize("tag", ["p", "li", "td", "th", "div", "figcaption", "summary", "dt", "dd"])
+def test_what_ends_with_these_elements_does_not_run_on(tag: str) -> None:
+    page = f"<article><h1>T</h1><{tag}>a <em>b</em>c</{tag}>d<p></p></article>"
+    assert sections(page, "") == [Section("", "T", "T", ["a bc", "d"])]
 
 
 def test_only_the_headings_of_three_levels_begin_a_section() -> None:

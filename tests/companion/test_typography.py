@@ -221,6 +221,13 @@ def test_times_and_words_of_the_glossary_are_set_where_the_page_is_known(site):
     assert "".join(paragraph.itertext()) == "4:19 A gain of −1."
 
 
+def test_other_extensions_find_the_parts_by_their_names():
+    md = Markdown(extensions=["literate", "companion"])
+    for part in ("maths", "numbers", "moments", "terms"):
+        assert f"companion-{part}" in md.treeprocessors
+    assert "companion" in md.postprocessors
+
+
 def test_it_comes_after_literate_and_says_so():
     with pytest.raises(ValueError, match="expected the extension `literate` before `companion`"):
         Markdown(extensions=["companion", "literate"])

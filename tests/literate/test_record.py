@@ -11,6 +11,7 @@ import signal
 import sys
 import textwrap
 import time
+import types
 import warnings
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from matplotlib import pyplot as plt
 from literate import record
 from literate.page import CONT, parse_page
 from literate.record import BlockStopped, Recorded, Recorder, active
+from literate.reset import attributes_restored
 
 PATH = Path("docs/page.md")
 
@@ -118,8 +120,17 @@ def test_figures_repeat_byte_for_byte_whatever_the_readers_own_settings():
         ax.legend()
     """
     first = run(code)[1].figures
-    with mpl.rc_context({"lines.linewidth": 9, "font.size": 30, "savefig.dpi": 10}):
+    with mpl.rc_context({"lines.linewidth": 9, "font.size": 30, "axes.linewidth": 5}):
         assert run(code)[1].figures == first
+
+
+def test_figures_are_drawn_without_a_window_whatever_draws_elsewhere():
+    before = mpl.get_backend()
+    mpl.use("svg")
+    try:
+        assert run("import matplotlib\nprint(matplotlib.get_backend())")[1].text == "agg\n"
+    finally:
+        mpl.use(before)
 
 
 def test_active_is_the_recorder_that_runs():
@@ -195,6 +206,8 @@ LEAKS = {
     "a handler of a new logger": "import logging; logging.getLogger('new').addHandler("
     "logging.StreamHandler())",
     "a level": "import logging; logging.disable(); logging.getLogger().setLevel(10)",
+    "what a logger remembers": "import logging; logging.disable(); "
+    "logging.getLogger('new').isEnabledFor(40)",
     "switches of a logger": "import logging; logger = logging.getLogger('new'); "
     "logger.propagate = False; logger.disabled = True; logger.addFilter(print)",
     "the garbage collector": "import gc; gc.disable()",
@@ -220,6 +233,7 @@ def test_nothing_reaches_the_next_page(code):
                 for one in loggers
             ],
             logging.root.manager.disable,
+            logging.getLogger("new").isEnabledFor(40),
             gc.isenabled(),
             sys.stderr,
             decimal.getcontext().prec,
@@ -232,6 +246,51 @@ def test_nothing_reaches_the_next_page(code):
     before = state()
     run(code)
     assert state() == before
+
+
+def test_logging_begins_as_in_a_program_and_new_loggers_keep_what_libraries_give_them(caplog):
+    caplog.set_level(logging.DEBUG)
+    code = """
+        import logging
+        made = logging.getLogger("made by a page")
+        made.addHandler(logging.NullHandler())
+        made.addHandler(logging.StreamHandler())
+        print(logging.root.handlers, logging.root.level)
+    """
+    assert run(code)[1].text == "[] 30\n"
+    handlers = logging.getLogger("made by a page").handlers
+    assert [type(handler) for handler in handlers] == [logging.NullHandler]
+    assert logging.root.level == logging.DEBUG
+
+
+def test_of_the_packages_named_what_is_replaced_is_restored(monkeypatch):
+    methods = {
+        **{"plain": len, "fixed": staticmethod(len), "of_class": classmethod(len)},
+        **{"computed": property(len), "value": 1},
+    }
+    named, other = (types.ModuleType(name) for name in ("named.part", "other"))
+    for module in (named, other):
+        own = type("Own", (), {"__module__": module.__name__, **methods})
+        vars(module).update(function=len, value=1, Own=own)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    vars(named)["Taken"] = vars(other)["Own"]  # of another package
+    monkeypatch.setitem(sys.modules, "named.gone", None)
+    owners = [owner for module in (named, other) for owner in (module, vars(module)["Own"])]
+    names = ("function", *methods)
+
+    def state() -> list[list[object]]:
+        return [[vars(owner)[name] for name in names if name in vars(owner)] for owner in owners]
+
+    before = state()
+    with attributes_restored(["named"]):
+        for owner in owners:
+            for name in names:
+                if name in vars(owner):
+                    setattr(owner, name, print)
+        changed = state()
+    after = state()
+    assert after[:2] == [[len, print], [*before[1][:-1], print]]  # values are not restored
+    assert after[2:] == changed[2:] == [[print] * 2, [print] * 5]
 
 
 # Output, whatever way it takes
