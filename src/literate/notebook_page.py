@@ -65,7 +65,7 @@ def _markdown(notebook: NotebookNode) -> Iterator[str]:
         for code in code_cells(NotebookNode(cells=[cell])):
             block = code.count or 0  # the cells were run in their order
             ticks = max(["```", *(f"{run}`" for run in re.findall("`{3,}", code.code))], key=len)
-            hidden = cell.get("transient", {}).get("remove_source")
+            hidden = cell.metadata.get("transient", {}).get("remove_source")
             shown = [] if hidden else [f"{ticks}python", *code.code.split("\n"), ticks, ""]
             shown += [f"![](output-{block})", ""] if code.text else []
             shown += [f"![](html-{block})"] if code.html else []

@@ -215,14 +215,20 @@ def test_cells_are_hidden_as_the_plugin_says(project):
     project.page("index", "# Page\n")
     hidden = new_code_cell("secret", outputs=[printed("told\n")])
     hidden.metadata.tags = ["hide"]
-    project.write(new_markdown_cell("# T"), hidden, new_code_cell("y", outputs=[printed("2\n")]))
+    bare = new_code_cell("bare", outputs=[printed("3\n")])
+    bare.metadata.tags = ["bare"]
+    shown = new_code_cell("y", outputs=[printed("2\n")])
+    project.write(new_markdown_cell("# T"), hidden, shown, bare)
     config = project.path / "mkdocs.yml"
-    option = "cache: false\n      remove_tag_config: {remove_cell_tags: [hide]}"
+    option = "cache: false\n      remove_tag_config: {remove_cell_tags: [hide], "
+    option += "remove_input_tags: [bare]}"
     config.write_text(CONFIG.replace("cache: false", option))
     html = project.build()
     assert "secret" not in html
     assert "told" not in html
+    assert "bare" not in html
     assert 'aria-label="Output of block 2"><code>2\n' in html
+    assert 'aria-label="Output of block 3"><code>3\n' in html
 
 
 def test_a_users_own_configuration_stays_out(project, tmp_path, monkeypatch):
