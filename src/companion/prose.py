@@ -73,7 +73,7 @@ def units(lines: list[str]) -> Iterator[tuple[int, str]]:
     unit: list[str] = []
     for number, line in enumerate([*lines, ""], start=1):
         if unit and (not line.strip() or _UNIT_START.match(line) or _UNIT_ALONE.match(unit[0])):
-            yield number - len(unit), _ITEM.sub(" ", "\n".join(unit))
+            yield number - len(unit), _ITEM.sub("", "\n".join(unit))
             unit = []
         if line.strip():
             unit.append(line)
