@@ -435,14 +435,22 @@ def test_nothing_is_written_where_texts_and_figures_do_not_fit(path):
 # --- In the test run ---------------------------------------------------------------------------
 
 
+CONFTEST = """
+def pytest_literate_inputs():
+    return {'names': 'one'}
+def pytest_literate_kernel_lines():
+    return ['import builtins', 'builtins.given = 2']
+"""
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makeini("[pytest]\naddopts = --codeblocks -p no:cacheprovider\ntestpaths = docs\n")
-    pytester.makeconftest("def pytest_literate_inputs():\n    return {'names': 'one'}\n")
+    pytester.makeconftest(CONFTEST)
     (pytester.path / "docs").mkdir()
     cells = (
         new_markdown_cell("# Try\n\nWords with $x^2$."),
-        new_code_cell("print(f'{2 / 3:.3f}')"),
+        new_code_cell("print(f'{given / 3:.3f}')"),
         new_code_cell(PLOT.format(y=1)),
         new_markdown_cell(ALT),
     )
@@ -458,7 +466,7 @@ def test_a_notebook_is_baked_then_compared_and_drift_fails(project):
         ["*docs/try.ipynb: cell 2 was never baked", "docs/try.ipynb: cell 3 was never baked"]
     )
 
-    result = project.runpytest_inprocess("--bake", "docs/try.ipynb")
+    result = project.runpytest_inprocess("--bake", "docs/try.ipynb::cells")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["literate: baked try (2 cells)"])
     baked = path.read_bytes()
@@ -475,7 +483,7 @@ def test_a_notebook_is_baked_then_compared_and_drift_fails(project):
         ["docs/try.ipynb: cell 2 printed something else:", "-0.669", "+0.667", "*pytest --bake*"]
     )
 
-    project.makeconftest("def pytest_literate_inputs():\n    return {'names': 'two'}\n")
+    project.makeconftest(CONFTEST.replace("one", "two"))
     result = project.runpytest_inprocess()
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["literate: 2 blocks ran but were NOT compared*"])

@@ -117,7 +117,7 @@ def test_manifest_names_inputs_and_versions(project, monkeypatch):
 def test_only_the_pages_named_are_baked(project):
     project.page(blocks("print(1)"), "one")
     project.page(blocks("print(2)"), "two")
-    project.bake("docs/one.md")
+    project.bake("-p", "no:xdist", "docs/one.md")
     assert project.store.read("two") is None
     told = project.bake("docs/two.md", "docs/one.md").stdout
     told.fnmatch_lines(["literate: baked one (1 files), two (1 files)"])
@@ -685,7 +685,7 @@ def test_two_workers_bake_the_bytes_that_one_process_bakes(project):
     before = project.files()
     assert len(before) == 9
     shutil.rmtree(project.store.root)
-    result = project.bake(*TWO)
+    result = project.bake("-n", "2", "--dist", "loadscope")
     result.stdout.fnmatch_lines(
         ["literate: baked one (2 files), part/three (2 files), two (2 files)"]
     )
