@@ -17,6 +17,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import psutil
 import pytest
 from matplotlib import pyplot as plt
 
@@ -108,6 +109,8 @@ def test_open_figures_are_kept_in_order_and_closed_after_their_block():
     assert [len(recorded[n].figures) for n in (1, 2, 3, 4)] == [2, 0, 0, 1]
     assert ">first</text>" in recorded[1].figures[0]
     assert ">second</text>" in recorded[1].figures[1]
+    for number, index in ((1, 1), (1, 2), (4, 1)):
+        assert f'id="b{number}f{index}-1"' in recorded[number].figures[index - 1]
 
 
 def test_figures_repeat_byte_for_byte_whatever_the_readers_own_settings():
@@ -340,6 +343,19 @@ def test_too_much_output_is_refused_whatever_way_it_takes(code):
     assert "expected at most 100 characters of output" in message
 
 
+def test_bytes_that_are_no_text_are_shown_as_such():
+    assert run("import os\nos.write(1, b'a\\xff')")[1].text == "a\N{REPLACEMENT CHARACTER}\n"
+
+
+def test_a_chain_that_is_interrupted_leaves_no_file_open():
+    opened = psutil.Process().num_fds()
+    with recorder_of("raise KeyboardInterrupt") as recorder, pytest.raises(KeyboardInterrupt):
+        execute(recorder)
+    del recorder
+    gc.collect()
+    assert psutil.Process().num_fds() == opened
+
+
 def test_a_forked_child_does_not_go_on_with_the_test_run():
     recorded = run(
         "import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\nprint('end')", "print(2)"
@@ -489,7 +505,8 @@ def test_exit_is_a_failure_like_any_other(code, told):
         ),
     ],
 )
-def test_block_that_hangs_is_stopped_where_it_hangs(code, line):
+def test_block_that_hangs_is_stopped_where_it_hangs(code, line, monkeypatch):
+    monkeypatch.setattr(record, "_TICK", 60)  # the limit is looked at when it is over
     started = time.monotonic()
     error, message = failure("import time\n" + code, time_limit=0.1)
     assert time.monotonic() - started < 30
@@ -512,6 +529,25 @@ def test_time_limit_is_each_blocks_own():
     assert len(run(*codes, time_limit=0.6)) == 3
 
 
+def test_what_comes_after_a_block_takes_none_of_its_time(monkeypatch):
+    def drawn(figure: object, prefix: str) -> str:
+        time.sleep(1.3)
+        return prefix
+
+    monkeypatch.setattr("literate.svg.figure_to_svg", drawn)
+    code = "from matplotlib import pyplot as plt\nplt.figure()"
+    assert run(code, time_limit=1)[1].figures == ("b1f1-",)
+    code = """
+        import time
+        class Slow(Exception):
+            def __str__(self):
+                time.sleep(1.3)
+                return "told"
+        raise Slow
+    """
+    assert "Slow: told\n" in failure(code, time_limit=1)[1]
+
+
 def test_block_that_prints_too_much_is_stopped_while_it_prints():
     code = "n = 0\nwhile True:\n    print('x' * 99)\n    n += 1"
     error, message = failure(code, output_limit=100_000)
@@ -527,6 +563,8 @@ def test_output_of_earlier_blocks_does_not_count(monkeypatch):
     monkeypatch.setattr(record, "_TICK", 0.02)
     recorded = run(*["print('x' * 90)"] * 9, "import time\ntime.sleep(0.1)", output_limit=100)
     assert len(recorded) == 10
+    longest = "print('\N{GRINNING FACE}' * 99)\nimport time\ntime.sleep(0.1)"
+    assert len(run(longest, output_limit=100)[1].text) == 100
 
 
 def test_ten_megabytes_in_one_piece_are_refused_by_default():
