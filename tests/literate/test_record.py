@@ -267,14 +267,16 @@ def test_logging_begins_as_in_a_program_and_new_loggers_keep_what_libraries_give
 
 
 def test_of_the_packages_named_what_is_replaced_is_restored(monkeypatch):
-    methods = {
-        **{"plain": len, "fixed": staticmethod(len), "of_class": classmethod(len)},
-        **{"computed": property(len), "value": 1},
+    def done(_: object) -> None: ...
+
+    methods: dict[str, object] = {
+        **{"plain": done, "fixed": staticmethod(done), "of_class": classmethod(done)},
+        **{"computed": property(done), "value": 1},
     }
     named, other = (types.ModuleType(name) for name in ("named.part", "other"))
     for module in (named, other):
         own = type("Own", (), {"__module__": module.__name__, **methods})
-        vars(module).update(function=len, value=1, Own=own)
+        vars(module).update(function=done, value=1, Own=own)
         monkeypatch.setitem(sys.modules, module.__name__, module)
     vars(named)["Taken"] = vars(other)["Own"]  # of another package
     monkeypatch.setitem(sys.modules, "named.gone", None)
@@ -292,7 +294,7 @@ def test_of_the_packages_named_what_is_replaced_is_restored(monkeypatch):
                     setattr(owner, name, print)
         changed = state()
     after = state()
-    assert after[:2] == [[len, print], [*before[1][:-1], print]]  # values are not restored
+    assert after[:2] == [[done, print], [*before[1][:-1], print]]  # values are not restored
     assert after[2:] == changed[2:] == [[print] * 2, [print] * 5]
 
 
