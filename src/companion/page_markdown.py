@@ -57,7 +57,7 @@ class _Writer(MarkdownConverter):
 
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         code = el.get_text().strip("\n")
-        language = _LANGUAGE.search(str(el.parent and el.parent.get("class")))
+        language = _LANGUAGE.search(str((el.parent or el).get("class")))
         ticks = max(["``", *re.findall("`+", code)], key=len) + "`"
         return f"\n\n{ticks}{language['name'] if language else 'text'}\n{code}\n{ticks}\n\n"
 
