@@ -303,9 +303,9 @@ def test_a_run_prints_draws_and_counts(path):
         new_code_cell(PLOT.format(y=1)),
         new_markdown_cell(ALT),
     )
-    children = psutil.Process().children()
+    children = set(psutil.Process().children())
     run = execute(notebook, path, time_limit=60)
-    assert psutil.Process().children() == children, "the kernel has ended"
+    assert children >= set(psutil.Process().children()), "the kernel goes on"
     assert all(cell.get("outputs", []) == [] for cell in notebook.cells)
     assert [len(cell.outputs) for cell in run.cells[:3]] == [1, 1, 1]
     assert run.cells[2].outputs[0].data["text/plain"] == "a figure"

@@ -355,7 +355,7 @@ def test_a_chain_that_is_interrupted_leaves_no_file_open():
         execute(recorder)
     del recorder
     gc.collect()
-    assert psutil.Process().num_fds() == opened
+    assert psutil.Process().num_fds() <= opened
 
 
 def test_a_forked_child_does_not_go_on_with_the_test_run():
