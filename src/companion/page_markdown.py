@@ -57,7 +57,8 @@ class _Writer(MarkdownConverter):
 
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         code = el.get_text().strip("\n")
-        language = _LANGUAGE.search(str((el.parent or el).get("class")))
+        around = " ".join(el.parent.get("class") or []) if el.parent else ""
+        language = _LANGUAGE.search(around)
         ticks = max(["``", *re.findall("`+", code)], key=len) + "`"
         return f"\n\n{ticks}{language['name'] if language else 'text'}\n{code}\n{ticks}\n\n"
 
