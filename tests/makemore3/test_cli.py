@@ -116,7 +116,10 @@ def test_sample_needs_to_know_how_the_net_is_built(
     assert cli.main(["sample", "--checkpoint", str(path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "run.pt does not say how its net is built, " in captured.err
+    assert captured.err == (
+        f"makemore3: {path} does not say how its net is built, since it was trained without a "
+        "spec: build the net in Python, and sample it with makemore3.sampling\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,11 @@ def test_sample_needs_to_know_how_the_net_is_built(
         (["train", "--steps", "0"], "TrainConfig needs max_steps as a whole number from 1 up"),
         (["train", "--steps", "1", "--checkpoint", "no/such/run.pt"], "No such file or directory"),
         (["sample", "--checkpoint", "missing.pt"], "No such file or directory: 'missing.pt'"),
-        (["reproduce", "--quick"], "the corpus in use is file "),
+        (
+            ["reproduce", "--quick"],
+            "makemore3: the published numbers belong to the lecture's names, but the corpus in use "
+            "is file mine.txt: set MAKEMORE_NAMES to a copy of the lecture's names.txt",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -136,6 +143,7 @@ def test_bad_input_is_one_line_and_status_2(
     capsys: Captured,
 ) -> None:
     monkeypatch.chdir(own_names.parent)
+    monkeypatch.setenv("MAKEMORE_NAMES", own_names.name)
     assert cli.main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.err.splitlines()[-1].startswith("makemore3: ")

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -274,9 +275,15 @@ def test_download_is_kept_and_serves_the_next_process(serve, tmp_path, capsys):
 
 
 def test_progress_bar_runs_to_the_end_on_a_terminal(serve, tmp_path, monkeypatch, capsys):
-    server = serve(lambda handler, done: send(handler, CONTENT))
+    def answer(handler: BaseHTTPRequestHandler, done: threading.Event) -> None:
+        # Compressed, there would be other bytes to count than those that are announced.
+        assert handler.headers["Accept-Encoding"] == "identity"
+        send(handler, CONTENT)
+
+    server = serve(answer)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    load_names(remote=server.remote, cache_dir=tmp_path)
+    names = load_names(remote=server.remote, cache_dir=tmp_path)
+    assert names.source == "lecture's names.txt"
     assert "100%" in capsys.readouterr().err
 
 
@@ -517,17 +524,20 @@ def test_shuffle_seed_decides_the_split():
 
 def test_splits_tell_names_apart_that_train_has_too():
     words = tuple(a + b for a in string.ascii_lowercase for b in "aeiou")
-    dataset = load_dataset(Names(words + words[::2], "made up", "0" * 64))
+    dataset = load_dataset(Names(words + words[::2], "made up", "0" * 64), block_size=4)
+    assert dataset.block_size == 4
+    build = partial(build_split, vocabulary=dataset.vocabulary, block_size=4)
     splits = dataset.splits()
     assert list(splits) == ["train", "dev", "test", "dev_seen", "dev_new", "test_seen", "test_new"]
     for name, split in (("train", dataset.train), ("dev", dataset.dev), ("test", dataset.test)):
         assert splits[name] is split
-        assert torch.equal(build_split(dataset.words[name], dataset.vocabulary).y, split.y)
+        assert torch.equal(build(dataset.words[name]).x, split.x)
+        assert torch.equal(build(dataset.words[name]).y, split.y)
     known = set(dataset.words["train"])
     for name in ("dev", "test"):
         for part, seen in (("seen", True), ("new", False)):
             own = [word for word in dataset.words[name] if (word in known) is seen]
-            assert torch.equal(splits[f"{name}_{part}"].x, build_split(own, dataset.vocabulary).x)
+            assert torch.equal(splits[f"{name}_{part}"].x, build(own).x)
     assert list(load_dataset(names_of(26)).splits()) == ["train", "dev", "test"]
 
 

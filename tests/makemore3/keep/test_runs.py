@@ -401,7 +401,9 @@ def test_a_folder_that_cannot_be_made_is_said_and_the_run_is_done(
 ) -> None:
     watched.folder.write_text("in the way")
     watched.train(run := Run(small_split))
-    assert "the run is not kept: " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("makemore3: the run is not kept: [Errno ")
+    assert said.endswith(f"'{watched.folder}'\n")
     run_without = Run(small_split)
     run_without.train()
     assert same(everything(run), everything(run_without))

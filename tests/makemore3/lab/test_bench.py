@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from makemore3 import cli
-from makemore3.data import Dataset
+from makemore3.data import Dataset, Split
 from makemore3.fast import best_method
 from makemore3.lab import bench, limits
 from makemore3.lab.bench import NOTEBOOK, Speed, Timing, read_speed
@@ -73,7 +74,12 @@ def test_limits_have_the_units_that_they_say(made_up: Dataset, monkeypatch: pyte
         run()
         return 1e-3
 
+    def draw(split: Split, batch_size: int, *, generator: torch.Generator) -> None:
+        drawn.append((split, batch_size))
+
+    drawn: list[tuple[Split, int]] = []
     monkeypatch.setattr(limits, "_each", takes_a_millisecond)
+    monkeypatch.setattr(limits, "minibatch", draw)
     assert dict(limits.limits(made_up, 1, seconds=0.01)) == pytest.approx(
         {
             "1 8": 2 * 8**3 / 1e-3 / 1e9,
@@ -84,6 +90,7 @@ def test_limits_have_the_units_that_they_say(made_up: Dataset, monkeypatch: pyte
             "a minibatch": 1000,
         }
     )
+    assert drawn == [(made_up.train, 32)], "a minibatch of the lecture's size"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +191,9 @@ def test_command_prints_a_line_for_each_method_and_records_them(
     path = tmp_path / "speed.json"
     arguments = ["bench", "--rounds", "1", "--seconds", "0.01", "--record", str(path)]
     assert cli.main(arguments) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
+    captured = capsys.readouterr()
+    assert "step" not in captured.err, "a bar would take time"
+    head, *lines = captured.out.splitlines()
     assert head.split()[-5:] == ["steps/s", "ratio", "loss", "differs", "by"]
     recorded = read_speed(path)
     assert [line.split("  ")[0] for line in lines] == [t.method for t in recorded.timings]
@@ -195,8 +204,10 @@ def test_command_prints_a_line_for_each_method_and_records_them(
 def test_a_record_without_a_folder_is_refused_before_anything_is_timed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
-    assert cli.main(["bench", "--record", str(tmp_path / "none" / "speed.json")]) == 2
-    assert "--record needs a folder that exists, got" in capsys.readouterr().err
+    path = tmp_path / "none" / "speed.json"
+    assert cli.main(["bench", "--record", str(path)]) == 2
+    said = f"makemore3: --record needs a folder that exists, got {path}: make it first\n"
+    assert capsys.readouterr().err == said
 
 
 def test_no_rounds_are_refused(capsys: pytest.CaptureFixture[str]):
@@ -205,8 +216,22 @@ def test_no_rounds_are_refused(capsys: pytest.CaptureFixture[str]):
 
 
 def test_what_is_written_is_read(tmp_path: Path):
-    SPEED.write(tmp_path / "speed.json")
-    assert read_speed(tmp_path / "speed.json") == SPEED
+    path = tmp_path / "speed.json"
+    SPEED.write(path)
+    assert read_speed(path) == SPEED
+    assert path.read_text().startswith('{\n "machine": {\n  "processor": "abacus",\n')
+    assert path.read_text().endswith("\n }\n}\n")
+
+
+def test_runs_at_once_wait_for_each_other_but_not_for_ever(
+    made_up: Dataset, monkeypatch: pytest.MonkeyPatch
+):
+    waited: list[object] = []
+    barrier = SimpleNamespace(wait=lambda **options: waited.append(options))
+    monkeypatch.setattr(bench, "_joined", None, raising=False)
+    bench._join(made_up, barrier)  # pyright: ignore[reportArgumentType]
+    assert bench._loop_with_others(1, 2) == bench.notebook_loop(made_up, 2)
+    assert waited == [{"timeout": 600}]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What watching costs: every method once, with a clock that ticks by hand, and a record."""
 
 import json
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -244,6 +245,7 @@ def test_what_is_written_is_read_and_what_is_damaged_is_refused(tmp_path: Path) 
     path = tmp_path / "overhead.json"
     COSTS.write(path)
     assert read_costs(path) == COSTS
+    assert path.read_text().startswith('{\n "machine": {\n  "cores": "2"\n },\n')
     assert path.read_text().endswith("\n}\n")
     whole = json.loads(path.read_text())
     for damaged in ("", "[]", "{}", json.dumps({**whole, "costs": [{}]}), json.dumps(whole)[:-9]):
@@ -277,8 +279,9 @@ def test_the_command_says_what_it_takes(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["overhead", "--help"])
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delitem(sys.modules, overhead.__name__)  # which is not to be run twice
     with pytest.raises(SystemExit, match="0"):
-        overhead.main()
+        runpy.run_module(overhead.__name__, run_name="__main__")
     said = capsys.readouterr().out
     assert said.startswith("usage: python -m makemore3.lab.overhead [-h] [--rounds ROUNDS] file\n")
     assert "What watching a net costs: `Monitor`, beside" in said

@@ -79,7 +79,9 @@ def test_a_record_says_all_that_decides_its_numbers(made_up: Dataset, path: Path
     header, *rest = lines(path)
     assert header["data"]["names"] == "0" * 16
     assert header["data"]["shuffle_seed"] == 42
-    assert header["data"]["train"].startswith(f"{len(made_up.train):,} with sha256 ")
+    digest = f"{len(made_up.train):,} with sha256 [0-9a-f]{{16}}"
+    assert re.fullmatch(digest, header["data"]["train"])
+    assert list(header["data"])[-3:] == list(SPLITS)
     assert header["versions"] == {
         "makemore3": version("makemore3"),
         "torch": version("torch"),
@@ -96,7 +98,7 @@ def test_a_record_says_all_that_decides_its_numbers(made_up: Dataset, path: Path
     assert [line[:2] for line in rest] == [["deep", 1], ["deep", 2], ["kaiming", 1], ["kaiming", 2]]
     assert all(len(line) == 3 + len(SPLITS) for line in rest)
     assert all(loss == round(loss, 6) for _, _, _, *losses in rest for loss in losses)
-    assert len({weights for _, _, weights, *_ in rest}) == 4
+    assert [len(weights) for weights in {weights for _, _, weights, *_ in rest}] == [7] * 4
     assert read_results(path) == [results[i] for i in (3, 2, 1, 0)]
 
 
@@ -411,6 +413,7 @@ def test_a_cluster_shows_its_runs_in_a_bar_that_goes_when_they_are_done(
     made_up: Dataset,
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if best_method() != "compiled":
         pytest.skip("there is no C++ compiler, and a cluster trains with nothing else")
@@ -429,4 +432,5 @@ def test_a_cluster_shows_its_runs_in_a_bar_that_goes_when_they_are_done(
     there = sweep(VARIANTS, [1], made_up, path, scheduler="tcp://x", progress=progress)
     assert torch.get_num_threads() == 1, "more would round differently"
     assert shown == [{"total": 2, "unit": "run", "disable": disable, "leave": False}]
+    assert capsys.readouterr().err == "", "the workers show no bars of their own"
     assert there == sweep(VARIANTS, [1], made_up, path.with_name("here.jsonl"), progress=False)
