@@ -6,7 +6,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
-from types import ModuleType
+from types import ModuleType, NoneType
 
 import companion
 import literate
@@ -24,14 +24,32 @@ def lines() -> Iterator[str]:
 
 
 def constants(module: ModuleType) -> Iterator[str]:
-    """The module's own names in capitals that hold plain values; of private ones the numbers."""
+    """The module's own names in capitals that hold plain values; of private ones the numbers.
+
+    Plain are also tuples, sets, dictionaries and dataclasses of plain values, up to a length: what
+    is longer is a table with tests of its own.
+    """
     own = re.findall(r"^(_?[A-Z][A-Z0-9_]+)(?:: .*)? = ", inspect.getsource(module), re.MULTILINE)
     for name in own:
         value = vars(module)[name]
-        parts = value if isinstance(value, tuple) else (value,)
-        plain = (int, float) if name.startswith("_") else (int, float, str, range)
-        if parts and all(isinstance(part, plain) for part in parts):
+        value = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        parts = [*leaves(value)]
+        plain = (int, float) if name.startswith("_") else (int, float, str, range, NoneType)
+        if parts and all(isinstance(part, plain) for part in parts) and len(repr(value)) < 1000:
             yield f"{module.__name__}.{name} = {value!r}"
+
+
+def leaves(value: object) -> Iterator[object]:
+    """What a value is made of."""
+    if isinstance(value, dict):
+        value = (*value, *value.values())
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = (*vars(value).values(),)
+    if isinstance(value, tuple | list):
+        for part in value:
+            yield from leaves(part)
+    else:
+        yield value
 
 
 def defaults(module: ModuleType) -> Iterator[str]:
