@@ -27,6 +27,7 @@ STYLE: dict[Any, Any] = {
     "font.size": 11,
     "text.color": "#101010",
     "grid.color": "#202020",
+    "axes.grid": True,
     "axes.prop_cycle": cycler(color=[f"#0000{i}{i}" for i in range(1, 7)]),
 }
 
@@ -88,7 +89,7 @@ DRAWN: dict[str, Callable[[], Axes | list[Axes]]] = {
     "broadcast": lambda: figures.plot_broadcast((2, 3), (1, 3), operation="+"),
     "lookup": lambda: figures.plot_lookup([0, 2, 0], ".b.", rows=3, n_embd=2),
     "probabilities": lambda: figures.plot_probabilities(
-        {"a": torch.tensor([0.25, 0.75]), "b": torch.tensor([0.5, 0.5])}, correct=1, classes="xy"
+        {"a": torch.tensor([0.25, 0.75009]), "b": torch.tensor([1.0, 0.0])}, correct=1, classes="xy"
     ),
     "histogram": lambda: figures.plot_histogram(torch.tensor([0.0, 1, 1, 4]), bins=4, xlabel="h"),
     "histograms": lambda: figures.plot_histograms(
@@ -105,7 +106,7 @@ DRAWN: dict[str, Callable[[], Axes | list[Axes]]] = {
         {"batch norm": [1.0, 2.0, 4.0], "plain": [1.0, 0.1, 0.01]}, ylabel="std"
     ),
     "by layer, linear": lambda: figures.plot_by_layer(
-        {"gain 1": [0.5, 1.5], "other": [0.0, 1.0]}, ylabel="share", logarithmic=False
+        {"gain 1": [0.5, 1.5], "sixteen letters.": [0.0, 1.0]}, ylabel="share", logarithmic=False
     ),
     "cobweb": lambda: figures.plot_cobweb(
         {"half": lambda x: x / 2}, start=0.8, steps=2, limit=1.0, label="std"
@@ -115,7 +116,7 @@ DRAWN: dict[str, Callable[[], Axes | list[Axes]]] = {
         saturation(torch.tensor([[0.999, 0.1, -1.0], [0.995, -0.99, 0.0]]))
     ),
     "saturation maps": lambda: figures.plot_saturation_maps(
-        {"before": saturation(torch.ones(2, 2)), "after": saturation(torch.zeros(2, 2))}
+        {"before": saturation(torch.ones(2, 2)), "after": saturation(torch.zeros(2, 3))}
     ),
     "nonlinearities": lambda: figures.plot_nonlinearities(
         {"tanh": torch.tanh, "ReLU": torch.relu, "sigmoid": torch.sigmoid, "exp": torch.exp},
@@ -163,7 +164,8 @@ def artists(ax: Axes) -> Iterator[str]:
     if ax.axison:
         for axis in (ax.xaxis, ax.yaxis):
             labels = [label.get_text() for label in axis.get_ticklabels() if label.get_visible()]
-            yield f"ticks {listed(axis.get_ticklocs())}: {' '.join(filter(None, labels))}"
+            few = f", {len(minor)} minor" if (minor := axis.get_minorticklocs()).size else ""
+            yield f"ticks {listed(axis.get_ticklocs())}{few}: {' '.join(filter(None, labels))}"
     for line in ax.lines:
         style = f"{to_hex(line.get_color())} {line.get_linestyle()} {line.get_linewidth():g}"
         marker = f"{line.get_marker()} {line.get_markersize():g}"
@@ -177,17 +179,25 @@ def artists(ax: Axes) -> Iterator[str]:
             shape = np.concatenate([counts, edges])
         elif isinstance(patch, Rectangle | FancyBboxPatch):
             shape = [patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height()]
-        yield f"patch {colors} {patch.get_linestyle()}: {listed(shape)}"
+        round_ = ""
+        if isinstance(patch, FancyBboxPatch):
+            box: Any = patch.get_boxstyle()
+            round_ = f", corners {box.rounding_size:g}, padding {box.pad:g}"
+        yield f"patch {colors} {patch.get_linestyle()}{round_}: {listed(shape)}"
     for some in ax.collections:
         kind = type(some).__name__
         assert not isinstance(some, PathCollection)
         color = some.get_facecolor() if isinstance(some, PolyCollection) else some.get_edgecolor()
         places = np.concatenate([path.vertices for path in some.get_paths()])
-        yield f"{kind} {named(some)} {to_hex(np.asarray(color)[0], True)}: {listed(places)}"
+        style = f"{to_hex(np.asarray(color)[0], True)} {listed(some.get_linewidth())}"
+        yield f"{kind} {named(some)} {style}: {listed(places)}"
     for image in ax.images:
         data = np.asarray(image.get_array())
         colormap: Any = image.get_cmap()
         yield f"image {colormap.colors}, {image.get_clim()}: {listed(data)}"
+        grid = any(line.get_visible() for line in ax.xaxis.get_gridlines())
+        spines = [name for name, spine in ax.spines.items() if spine.get_visible()]
+        yield f"  {ax.get_aspect()}, {image.get_interpolation()}, grid {grid}, spines {spines}"
     for text in ax.texts:
         sides = f"{text.get_horizontalalignment()} {text.get_verticalalignment()}"
         yield f"text {text.get_text()!r}, {sides}: {where_of(text)}"
@@ -195,7 +205,7 @@ def artists(ax: Axes) -> Iterator[str]:
     if legend:
         names = [text.get_text() for text in legend.get_texts()]
         place = legend.get_bbox_to_anchor().transformed(ax.transAxes.inverted())
-        columns = f"{legend._ncols} columns, {legend._loc}"
+        columns = f"{legend._ncols} columns, {legend._loc}, framed {legend.get_frame_on()}"
         yield f"legend {names}, {columns}: {listed(place.get_points())}"
 
 
@@ -207,10 +217,12 @@ def named(artist: Artist) -> str:
 def where_of(text: Text) -> str:
     if not isinstance(text, Annotation):
         return listed(text.get_position())
-    arrow = text.arrowprops or {}
-    color = f", {to_hex(arrow['color'])}" if "color" in arrow else ""
-    style = f"{arrow.get('arrowstyle')} {arrow.get('lw', '')}{color}"
-    return f"{listed(text.xyann)} to {listed(text.xy)}, {style}"
+    arrow = {
+        key: to_hex(value) if key == "color" else "a box" if "patch" in key else value
+        for key, value in sorted((text.arrowprops or {}).items())
+    }
+    units = "" if text.xycoords == text.anncoords == "data" else f" {text.xycoords}"
+    return f"{listed(text.xyann)} to {listed(text.xy)}{units}, {arrow}"
 
 
 def drawn(name: str) -> str:
@@ -220,9 +232,14 @@ def drawn(name: str) -> str:
     assert figure is not None
     size = listed(figure.get_size_inches())
     lines = [f"== {name}: {size} inches, {figure.get_layout_engine().__class__.__name__}"]
-    lines += [f"below all: {label!r}"] if (label := figure.get_supxlabel()) else []
+    for label in filter(None, [vars(figure)["_supxlabel"]]):
+        lines += [f"below all: {label.get_text()!r}, {label.get_fontsize():g}"]
+    if len(aligned := vars(figure)["_align_label_groups"]["y"].get_siblings(axes[0])) > 1:
+        lines += [f"labels of y are aligned in {len(aligned)} panels"]
     for legend in figure.legends:
-        lines += [f"legend of all: {[text.get_text() for text in legend.get_texts()]}"]
+        some: Any = legend
+        place = f"{some._ncols} columns, {some._outside_loc}, framed {legend.get_frame_on()}"
+        lines += [f"legend of all: {[text.get_text() for text in legend.get_texts()]}, {place}"]
     for number, ax in enumerate(axes, start=1):
         lines += [f"-- panel {number}", *artists(ax)]
     plt.close(figure)

@@ -353,6 +353,10 @@ REFUSED: dict[str, Callable[[], object]] = {
     "indices": lambda: figures.plot_lookup([0, 3], "ab", rows=3, n_embd=2),
     "names of indices": lambda: figures.plot_lookup([0], "ab", rows=3, n_embd=2),
     "probabilities": lambda: figures.plot_probabilities({"a": torch.ones(2)}),
+    "sum of probabilities": lambda: figures.plot_probabilities(
+        {"a": torch.tensor([0.25, 0.75011])}
+    ),
+    "negative probabilities": lambda: figures.plot_probabilities({"a": torch.tensor([1.5, -0.5])}),
     "names of classes": lambda: figures.plot_probabilities({"a": torch.ones(1)}, classes="ab"),
     "histogram": lambda: figures.plot_histogram(torch.tensor([torch.nan, 1.0])),
     "densities": lambda: figures.plot_densities({"a": torch.tensor([torch.nan])}, xlabel="x"),
