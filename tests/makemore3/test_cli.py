@@ -168,7 +168,9 @@ def test_wrong_usage_is_explained(arguments: list[str], message: str, capsys: Ca
 
 
 def test_the_largest_seed_is_one_that_torch_takes(own_names: Path, capsys: Captured) -> None:
+    torch.set_num_threads(2)
     assert cli.main(["train", "--steps", "1", "--seed", str(2**64 - 1)]) == 0
+    assert torch.get_num_threads() == 1, "more would round differently"
 
 
 def test_an_interruption_ends_quietly(
@@ -201,9 +203,12 @@ def test_reproduce_fails_when_a_number_is_not_met(
     lecture_dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     wrong = [replace(PUBLISHED[0], value="32,034"), *PUBLISHED[1:5]]
+    flushed: list[None] = []
     monkeypatch.setattr(cli, "compare", partial(compare, published=wrong))
+    monkeypatch.setattr(sys.stdout, "flush", lambda: flushed.append(None))
     assert cli.main(["reproduce", "--quick"]) == 1
     out = capsys.readouterr().out
+    assert len(flushed) >= out.count("\n") - 2, "a line shows as soon as it has been measured"
     assert "32,034      32,033   4 of 5         0  NOT MET: 1 off\n" in out
     assert "4 of 5 within their tolerance" in out
 
@@ -278,6 +283,15 @@ def test_without_the_lab_one_line_says_what_to_install(missing: str, arguments: 
     )
 
 
+def test_a_module_that_is_missing_in_the_package_itself_is_no_matter_of_the_lab(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("makemore3.cli")
+    monkeypatch.setitem(sys.modules, "makemore3.cli", None)
+    with pytest.raises(ModuleNotFoundError, match=r"makemore3\.cli"):
+        runpy.run_module("makemore3", run_name="__main__")
+
+
 SETUP = """
 import torch
 from torch import nn
@@ -336,33 +350,33 @@ def test_check_diagnoses_a_network_of_ones_own(
 
 OPTIONS = """
 train       | train the net and print its losses
---stage     | how it starts | softmax-fixed
---steps     | default: 200,000 | 200000
---seed      | default: the lecture's | 2147483647
---checkpoint FILE | continue from FILE if it exists; write it | None
+--stage     | how it starts | softmax-fixed | one of 6
+--steps     | default: 200,000 | 200000 | int
+--seed      | default: the lecture's | 2147483647 |
+--checkpoint FILE | continue from FILE if it exists; write it | None | Path
 sample      | print names from a checkpoint of train
---checkpoint FILE |  | required
---count     | default: 20 | 20
---seed      | default: the lecture's | 2147483657
+--checkpoint FILE |  | required | Path
+--count     | default: 20 | 20 | int
+--seed      | default: the lecture's | 2147483657 |
 reproduce   | measure the published numbers; exit status 1 if one is not met
---quick     | leave out the runs of 200,000 steps (minutes) | False
+--quick     | leave out the runs of 200,000 steps (minutes) | False |
 sweep       | train variants with many seeds; started again, it goes on where it stopped
-name        | which variants | required
---record FILE | file that gets a line a run | required
---seeds     | default: 16 | 16
---steps     | default: each variant's own; its decay stays | None
---distinct  | split so that no name is in two splits | False
---scheduler ADDRESS | let this Dask cluster do the runs | None
+name        | which variants | required | one of 15
+--record FILE | file that gets a line a run | required | Path
+--seeds     | default: 16 | 16 | int
+--steps     | default: each variant's own; its decay stays | None | int
+--distinct  | split so that no name is in two splits | False |
+--scheduler ADDRESS | let this Dask cluster do the runs | None |
 bench       | time every way to train (a minute)
---rounds    | turns of each; default: 5 | 5
---seconds   | of a turn; default: 0.5 | 0.5
---record    | file for all that was measured, as JSON | None
+--rounds    | turns of each; default: 5 | 5 | int
+--seconds   | of a turn; default: 0.5 | 0.5 | float
+--record    | file for all that was measured, as JSON | None | Path
 playground  | write what the playground's page needs
-folder      | docs/assets/playground | required
+folder      | docs/assets/playground | required | Path
 check       | diagnose a network of yours; exit status 1 if there is a problem
-FILE:FUNCTION | a function: (model, (inputs, targets), loss_fn) | required
---html FILE | write the report there, too | None
---fail-on   | for exit status 1; default: problem | problem
+FILE:FUNCTION | a function: (model, (inputs, targets), loss_fn) | required |
+--html FILE | write the report there, too | None | Path
+--fail-on   | for exit status 1; default: problem | problem | one of 2
 """
 
 
@@ -379,7 +393,10 @@ def test_every_command_says_what_it_does_and_what_its_options_are_by_default() -
         for action in commands.choices[told.dest]._actions[1:]:  # after --help
             name = " ".join(filter(None, [*action.option_strings, action.metavar or ""]))
             default = "required" if action.required else str(action.default)
-            said.append([name or action.dest, action.help or "", default])
+            kind = f"one of {len(action.choices)}" if action.choices else ""
+            if isinstance(action.type, type):
+                kind = action.type.__name__
+            said.append([name or action.dest, action.help or "", default, kind])
     assert said == [
         [cell.strip() for cell in line.split("|")] for line in OPTIONS.strip().split("\n")
     ]
