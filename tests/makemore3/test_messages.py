@@ -371,7 +371,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     ),
     "no ratios": lambda: figures.plot_update_ratios(UpdateRatios()),
     "infinite ratios": lambda: figures.plot_update_ratios(ratios(-1.0, -torch.inf)),
-    "report of no numbers": lambda: figures.plot_report(report(torch.inf)),
+    "report of no numbers": lambda: figures.plot_report(report(torch.nan)),
     "few batches": lambda: figures.plot_running({"a": [1.0]}, 1.0, every=2, ylabel="y"),
     "no steps": lambda: figures.plot_loss(History([])),
     "scales": lambda: figures.plot_loss_against_scale([0.0], [1.0], uniform_loss=1.0),
