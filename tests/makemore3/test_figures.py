@@ -788,10 +788,11 @@ def test_lookup_gives_each_index_the_colour_of_its_row():
 
 
 def test_stages_and_gains_keep_their_colours_whatever_stands_beside_them():
-    alone = line_styles(["gain 3"])[0]["color"]
-    assert line_styles(["other", "gain 3", "one more"])[1]["color"] == alone == MEANINGS["gain 3"]
+    alone = line_styles(["gain 3"])["gain 3"]["color"]
+    beside = line_styles(["other", "gain 3", "one more"])["gain 3"]["color"]
+    assert beside == alone == MEANINGS["gain 3"]
     for names in (["a", "gain 1", "b"], ["layer 1", "layer 2", "b"]):
-        assert len({style["color"] for style in line_styles(names)}) == 3
+        assert len({style["color"] for style in line_styles(names).values()}) == 3
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=9))

@@ -711,5 +711,7 @@ def test_a_dictionary_has_all_but_what_histograms_need() -> None:
         **{"classes": 27, "values": [3.5, 2.25], "guess": 2.0, "probabilities": False}
     }
     assert {"values", "grad_values"}.isdisjoint(found["layers"][0] | found["weights"][0])
+    for facts in (layer("a", values=(1.0,), grad_values=(2.0,)), weight("a", values=(1.0,))):
+        assert "values" not in repr(facts), "a thousand numbers tell a reader nothing"
     assert found["layers"][2]["grad_std"] == [0.5, None]
     assert found["findings"][0]["source"] == {"moment": "1:02:03", "notes": "lecture/a.md#b"}

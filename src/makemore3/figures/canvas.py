@@ -45,8 +45,8 @@ def new_figure(height: float = 1.0) -> Figure:
     return plt.figure(figsize=(width, height * usual_height), layout="constrained")
 
 
-def line_styles(names: Iterable[str]) -> list[dict[str, Any]]:
-    """Choose how each of the lines of one panel looks.
+def line_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Choose how each of the lines of one panel looks, by its name.
 
     Layers in order are one colour from pale to full. What has a meaning on all pages has its
     colour; any other line has the next colour that is free, and dashes from the second on, so that
@@ -54,7 +54,8 @@ def line_styles(names: Iterable[str]) -> list[dict[str, Any]]:
     """
     names = list(names)
     if len(names) > 2 and all(map(_LAYER.fullmatch, names)):
-        return [{"color": "C0", "alpha": alpha} for alpha in np.linspace(0.35, 1, len(names))]
+        alphas = np.linspace(0.35, 1, len(names))
+        return {name: {"color": "C0", "alpha": alphas[n]} for n, name in enumerate(names)}
     taken = {MEANINGS[name] for name in names if name in MEANINGS}
     free = (
         color
@@ -62,10 +63,10 @@ def line_styles(names: Iterable[str]) -> list[dict[str, Any]]:
         if color not in taken
     )
     dashes = ("-", "--", "-.", ":")
-    return [
-        {"color": MEANINGS.get(name) or next(free), "ls": dashes[index % len(dashes)]}
+    return {
+        name: {"color": MEANINGS.get(name) or next(free), "ls": dashes[index % len(dashes)]}
         for index, name in enumerate(names)
-    ]
+    }
 
 
 def name_lines(ax: Axes) -> None:
@@ -83,14 +84,15 @@ def name_lines(ax: Axes) -> None:
     limits = ax.get_xlim(), ax.get_ylim()  # asking for them settles them
     ends = {name: _end(ax, line) for name, line in lines.items()}
     names = sorted(ends, key=lambda name: ends[name][1])
-    for name, height in zip(names, _moved_apart([ends[n][1] for n in names]), strict=True):
+    heights = _moved_apart([ends[name][1] for name in names])
+    for index, name in enumerate(names):
         x, y = ends[name]
         color, alpha = lines[name].get_color(), lines[name].get_alpha()
         leader = {"arrowstyle": "-", "color": color, "alpha": alpha, "lw": 0.8, "shrinkA": 0}
         ax.annotate(
             name,
             (x, y),
-            (1.05, height),
+            (1.05, heights[index]),
             xycoords="axes fraction",
             textcoords="axes fraction",
             va="center",

@@ -47,7 +47,9 @@ def plot_by_layer(
         Lecture [31:23](https://youtu.be/P6sfmUTpUmc?t=1883).
     """
     ax = ax or new_figure().subplots()
-    for (name, numbers), style in zip(values.items(), line_styles(values), strict=True):
+    styles = line_styles(values)
+    for name, numbers in values.items():
+        style = styles[name]
         least = math.ulp(0) if logarithmic else 0
         if not numbers or not all(least <= number < math.inf for number in numbers):
             kind = "positive numbers" if logarithmic else "numbers from 0 up"
@@ -100,7 +102,9 @@ def plot_cobweb(
     """
     ax = ax or new_figure().subplots()
     inputs = np.linspace(0, limit, 101)
-    for (name, apply), style in zip(maps.items(), line_styles(maps), strict=True):
+    styles = line_styles(maps)
+    for name, apply in maps.items():
+        style = styles[name]
         stairs = [(start, start)]
         for _ in range(steps):
             result = apply(stairs[-1][0])
@@ -111,7 +115,7 @@ def plot_cobweb(
                 f"{[height for _, height in stairs[::2]]}: raise the limit, or take fewer steps"
             )
         ax.plot(inputs, [apply(value) for value in inputs.tolist()], **style, label=name)
-        ax.plot(*zip(*stairs, strict=True), color=style["color"], lw=0.8, marker="o", ms=1.5)
+        ax.plot(*np.transpose(stairs), color=style["color"], lw=0.8, marker="o", ms=1.5)
     ax.plot((0, limit), (0, limit), color=rcParams["text.color"], linestyle=":")
     ax.set(xlabel=f"{label}, in", ylabel=f"{label}, out", xlim=(0, limit), ylim=(0, limit))
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -144,7 +148,8 @@ def plot_update_ratios(
         raise ValueError("plot_update_ratios expects recorded steps: pass `record` to training")
     ax = ax or new_figure().subplots()
     styles = line_styles(name.removesuffix(".weight") for name in ratios.ratios)
-    for (name, line), style in zip(ratios.ratios.items(), styles, strict=True):
+    for name, line in ratios.ratios.items():
+        label = name.removesuffix(".weight")
         if not all(map(math.isfinite, line)):
             raise ValueError(
                 f"plot_update_ratios expects finite ratios, got {name!r} with a parameter or a "
@@ -153,7 +158,7 @@ def plot_update_ratios(
         size = math.ceil(len(line) / points)
         means = np.asarray(line[: len(line) // size * size]).reshape(-1, size).mean(axis=1)
         steps = (np.arange(len(means)) + 0.5) * size
-        ax.plot(steps, means, **style, label=name.removesuffix(".weight"))
+        ax.plot(steps, means, **styles[label], label=label)
     ax.axhline(target, color=rcParams["text.color"], linestyle=":")
     ax.set(xlabel="step", ylabel="log10 of update to data")
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -267,7 +272,9 @@ def plot_running(
         [1:12:31](https://youtu.be/P6sfmUTpUmc?t=4351) for the noise.
     """
     ax = ax or new_figure().subplots()
-    for (name, values), style in zip(estimates.items(), line_styles(estimates), strict=True):
+    styles = line_styles(estimates)
+    for name, values in estimates.items():
+        style = styles[name]
         batches = range(every, len(values) + 1, every)
         if not batches:
             raise ValueError(

@@ -52,7 +52,9 @@ def plot_loss(
     if not all(len(run) for run in runs.values()):
         raise ValueError("plot_loss expects runs of at least one step, got an empty history")
     ax = ax or new_figure().subplots()
-    for (name, run), style in zip(runs.items(), line_styles(runs), strict=True):
+    styles = line_styles(runs)
+    for name, run in runs.items():
+        style = styles[name]
         if smooth is not None:
             means = run.block_means(smooth).numpy()
             steps = (np.arange(len(means)) + 0.5) * smooth
@@ -153,12 +155,14 @@ def plot_sweep(
                     f"{list(values)} at {setting}: leave out runs that failed"
                 )
     ax = ax or new_figure().subplots()
-    for (name, results), line in zip(runs.items(), line_styles(runs), strict=True):
+    styles = line_styles(runs)
+    for name, results in runs.items():
+        line = styles[name]
         dots = [(setting, value) for setting, values in results.items() for value in values]
         if len(dots) > len(results):
-            ax.plot(*zip(*dots, strict=True), color=line["color"], ls="", marker="o", ms=3)
+            ax.plot(*np.transpose(dots), color=line["color"], ls="", marker="o", ms=3)
         means = {setting: sum(values) / len(values) for setting, values in results.items()}
-        ax.plot(*zip(*sorted(means.items()), strict=True), **line, label=name)
+        ax.plot(*np.transpose(sorted(means.items())), **line, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     _label_settings(ax, {setting for results in runs.values() for setting in results})
     if logarithmic:
@@ -199,9 +203,11 @@ def plot_intervals(
                     f"{setting}"
                 )
     ax = ax or new_figure().subplots()
-    for (name, results), line in zip(intervals.items(), line_styles(intervals), strict=True):
+    styles = line_styles(intervals)
+    for name, results in intervals.items():
+        line = styles[name]
         settings = sorted(results)
-        low, middle, high = zip(*(results[setting] for setting in settings), strict=True)
+        low, middle, high = np.transpose([results[setting] for setting in settings])
         ax.plot(settings, middle, **line, marker="o", ms=3, label=name)
         ax.vlines(settings, low, high, color=line["color"])
     ax.axhline(0, color=rcParams["text.color"], linestyle=":")

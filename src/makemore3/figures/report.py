@@ -69,7 +69,9 @@ def _plot_values(ax: Axes, xlabel: str, values: Mapping[str, Sequence[float]]) -
 
 
 def _plot_updates(ax: Axes, steps: Sequence[int], updates: Mapping[str, Sequence[float]]) -> None:
-    for (name, line), style in zip(updates.items(), line_styles(updates), strict=True):
+    styles = line_styles(updates)
+    for name, line in updates.items():
+        style = styles[name]
         points = [(x, y) for x, y in zip(steps, line, strict=True) if math.isfinite(y)]
         points = points[:: math.ceil(len(points) / 100) or 1]
         ax.plot([x for x, _ in points], [y for _, y in points], **style, label=name)
