@@ -80,7 +80,7 @@ def read_published(lines: Iterable[str]) -> tuple[Published, ...]:
     Raises:
         ValueError: If a line is not what `Published` takes, with the number of the line.
     """
-    rows = csv.DictReader(lines, strict=True)
+    rows = csv.DictReader(lines)
     published = []
     for row in rows:
         try:

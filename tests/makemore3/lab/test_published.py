@@ -144,6 +144,7 @@ def test_lines_are_read_into_fields() -> None:
     [
         ("data,names,about 32,0,number,notebook,97,", "expected a number, got 'about 32'"),
         ("data,names,32,?,number,notebook,97,", "expected a number, got '?'"),
+        ('data,names,"32"x,0,number,notebook,97,', "expected a number, got '32x'"),
         ("data,names,32,0,numeral,notebook,97,", "expected kind number or text, got 'numeral'"),
         ("data,names,32,0,number,blog,97,", "expected source notebook or re-run, got 'blog'"),
         ("data,names,32,0,number,notebook,1:37,", "invalid literal for int"),
