@@ -376,7 +376,9 @@ def test_what_is_refused_and_what_is_not_is_as_the_table_says(name: str) -> None
 def test_what_refusals_say_is_as_written(as_written: Callable[..., None]) -> None:
     """Meant otherwise? Read the new message aloud."""
     said = []
-    for name, (mutate, _) in MUTATIONS.items():
+    for name, (mutate, message) in MUTATIONS.items():
+        if r"\w+ and" in message:  # of several that are shared, the first in memory is named
+            continue
         model = net()
         mutate(model)
         try:
