@@ -41,14 +41,14 @@ def plot_net(
         ("times W2, plus b2", f"({n_hidden}, {vocab_size})", f"logits (N, {vocab_size})"),
     ]
     heights = [9.3 - 1.72 * index for index in range(len(steps))]
-    boxes = []
-    for index, (name, detail, _) in enumerate(steps):
-        color = "C3" if name.startswith(("emb", "times")) else "C0"
-        boxes.append(_box(ax, 2.9, heights[index], name, detail, color=color))
+    boxes = [
+        _box(ax, 2.9, y, name, detail, color="C3" if name.startswith(("emb", "times")) else "C0")
+        for y, (name, detail, _) in zip(heights, steps, strict=True)
+    ]
     for before, after in pairwise(boxes):
         _arrow(ax, before, after, "C0")
-    for index, (_, _, shape) in enumerate(steps):
-        ax.text(5.6, heights[index], shape, ha="left", va="center")
+    for y, (_, _, shape) in zip(heights, steps, strict=True):
+        ax.text(5.6, y, shape, ha="left", va="center")
     return ax
 
 
@@ -123,7 +123,7 @@ def plot_gradient_path(*, ax: Axes | None = None) -> Axes:
     ax = _canvas(ax, height=1.25)
     stops = ["x", "pre-activation", "h = tanh", "logits", "loss"]
     heights = [9.3 - 2.15 * index for index in range(len(stops))]
-    boxes = [_box(ax, 2.4, heights[n], name, width=3.6) for n, name in enumerate(stops)]
+    boxes = [_box(ax, 2.4, y, name, width=3.6) for y, name in zip(heights, stops, strict=True)]
     forward = ["times W1", "tanh", "times W2", "softmax, -log"]
     backward = ["times W1 transposed", "times 1 - h squared", "times W2 transposed", "p - one-hot"]
     for index, (before, after) in enumerate(pairwise(boxes)):
