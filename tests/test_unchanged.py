@@ -1,5 +1,6 @@
 """A whole test run leaves out what would pass again, and nothing else."""
 
+import json
 import re
 from pathlib import Path
 
@@ -129,6 +130,19 @@ def test_a_page_that_was_not_compared_is_repeated(project: Project) -> None:
         assert project.run().startswith("one test_quick")
 
 
+def test_a_page_of_another_place_is_not_noted(project: Project, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.format(1))
+    project.run(str(page))
+    assert project.run("docs", "tests") == "one test_quick test_site two"
+    noted = (project.root / ".kept" / "passed.json").read_text()
+    assert sorted(name.partition("::")[0] for name in json.loads(noted)) == [
+        "docs/one.md",
+        "docs/two.md",
+        "tests/site/test_site.py",
+    ]
+
+
 def test_a_damaged_or_missing_list_leaves_nothing_out(project: Project) -> None:
     project.run()
     passed = project.root / ".kept" / "passed.json"
@@ -153,6 +167,7 @@ def test_hidden_and_generated_files_do_not_count(tmp_path: Path) -> None:
     for name in kept + others:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
+    (tmp_path / "docs" / "nowhere").symlink_to("there")
     assert list(project_files(tmp_path)) == kept
 
 

@@ -103,8 +103,8 @@ class Unchanged:
             self.config.workeroutput["left out"] = self.left_out  # pyright: ignore[reportAttributeAccessIssue]
             return
         if self.passed or self.failed:
-            passed = {test: self.keys.get(file_of(test)) for test in self.passed}
-            known = {**self.before, **passed}
+            keys = {test: self.keys.get(file_of(test)) for test in self.passed}
+            known = self.before | {test: key for test, key in keys.items() if key}
             for test in self.failed & known.keys():
                 del known[test]
             with contextlib.suppress(OSError):
@@ -125,7 +125,8 @@ def project_files(root: Path) -> dict[str, str]:
         made = {"__pycache__"} | ({"site", "venv"} if Path(folder) == root else set())
         folders[:] = [name for name in folders if name[0] != "." and name not in made]
         for path in (Path(folder, name) for name in names if name[0] != "."):
-            found[path.relative_to(root).as_posix()] = _digest(path.read_bytes())
+            if path.is_file():  # a link may lead nowhere
+                found[path.relative_to(root).as_posix()] = _digest(path.read_bytes())
     return dict(sorted(found.items()))
 
 
