@@ -211,7 +211,7 @@ class Watch:
     def _see_mode(self, name: str, watched: Watched, inputs: Any) -> None:
         module = watched.module
         if not module.training:
-            trained = any(p.requires_grad for p in module.parameters(recurse=False))
+            trained = any(p.requires_grad for p in module.parameters())
             if trained if watched.normalises else getattr(module, "p", 0.0):
                 self.in_eval[name] = None
         elif watched.normalises and isinstance(x := inputs[0] if inputs else None, Tensor):
