@@ -458,6 +458,13 @@ def test_each_example_finds_its_context_among_the_different_ones():
     assert len(contexts) == len(set(map(tuple, split.x.tolist()))) < len(split)
 
 
+def test_a_split_is_itself_and_no_other():
+    split = build_split(["anna"], Vocabulary())
+    assert split == split
+    assert split != Split(split.x, split.y), "tensors cannot be compared as a whole"
+    assert len({split, Split(split.x, split.y)}) == 2
+
+
 def test_examples_of_one_name():
     vocabulary = Vocabulary()
     split = build_split(["emma"], vocabulary)

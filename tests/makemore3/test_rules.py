@@ -196,8 +196,9 @@ guessed = partial(measures.against_guess, after=20)
                 weight("b", changed=None),
                 weight("c", changed=False, trained=False),
                 weight("d", changed=False, grad_std=(0.0, NAN)),
+                weight("e", changed=False, grad_std=(0.0, 0.1)),
             ),
-            [("a", 1)],
+            [("a", 1), ("e", 1)],
         ),
         (
             measures.frozen,
