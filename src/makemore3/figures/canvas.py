@@ -84,15 +84,14 @@ def name_lines(ax: Axes) -> None:
     limits = ax.get_xlim(), ax.get_ylim()  # asking for them settles them
     ends = {name: _end(ax, line) for name, line in lines.items()}
     names = sorted(ends, key=lambda name: ends[name][1])
-    heights = _moved_apart([ends[name][1] for name in names])
-    for index, name in enumerate(names):
+    for name, height in zip(names, _moved_apart([ends[n][1] for n in names]), strict=True):
         x, y = ends[name]
         color, alpha = lines[name].get_color(), lines[name].get_alpha()
         leader = {"arrowstyle": "-", "color": color, "alpha": alpha, "lw": 0.8, "shrinkA": 0}
         ax.annotate(
             name,
             (x, y),
-            (1.05, heights[index]),
+            (1.05, height),
             xycoords="axes fraction",
             textcoords="axes fraction",
             va="center",

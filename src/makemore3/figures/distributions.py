@@ -175,9 +175,8 @@ def plot_densities(
         raise ValueError(f"plot_densities expects values to draw within a limit, got {limit=}")
     ax = ax or new_figure().subplots()
     edges = np.linspace(-limit, limit, bins + 1)
-    styles = line_styles(values)
-    for name, tensor in values.items():
-        style = styles[name]
+    for name, style in line_styles(values).items():
+        tensor = values[name]
         numbers = tensor.detach().float().cpu().flatten().clamp(-limit, limit).numpy()
         heights, _ = np.histogram(numbers, edges, density=True)
         ax.plot((edges[:-1] + edges[1:]) / 2, heights, **style, label=name)

@@ -47,9 +47,8 @@ def plot_by_layer(
         Lecture [31:23](https://youtu.be/P6sfmUTpUmc?t=1883).
     """
     ax = ax or new_figure().subplots()
-    styles = line_styles(values)
-    for name, numbers in values.items():
-        style = styles[name]
+    for name, style in line_styles(values).items():
+        numbers = values[name]
         least = math.ulp(0) if logarithmic else 0
         if not numbers or not all(least <= number < math.inf for number in numbers):
             kind = "positive numbers" if logarithmic else "numbers from 0 up"
@@ -102,9 +101,8 @@ def plot_cobweb(
     """
     ax = ax or new_figure().subplots()
     inputs = np.linspace(0, limit, 101)
-    styles = line_styles(maps)
-    for name, apply in maps.items():
-        style = styles[name]
+    for name, style in line_styles(maps).items():
+        apply = maps[name]
         stairs = [(start, start)]
         for _ in range(steps):
             result = apply(stairs[-1][0])
@@ -272,9 +270,8 @@ def plot_running(
         [1:12:31](https://youtu.be/P6sfmUTpUmc?t=4351) for the noise.
     """
     ax = ax or new_figure().subplots()
-    styles = line_styles(estimates)
-    for name, values in estimates.items():
-        style = styles[name]
+    for name, style in line_styles(estimates).items():
+        values = estimates[name]
         batches = range(every, len(values) + 1, every)
         if not batches:
             raise ValueError(

@@ -52,9 +52,8 @@ def plot_loss(
     if not all(len(run) for run in runs.values()):
         raise ValueError("plot_loss expects runs of at least one step, got an empty history")
     ax = ax or new_figure().subplots()
-    styles = line_styles(runs)
-    for name, run in runs.items():
-        style = styles[name]
+    for name, style in line_styles(runs).items():
+        run = runs[name]
         if smooth is not None:
             means = run.block_means(smooth).numpy()
             steps = (np.arange(len(means)) + 0.5) * smooth
@@ -155,9 +154,8 @@ def plot_sweep(
                     f"{list(values)} at {setting}: leave out runs that failed"
                 )
     ax = ax or new_figure().subplots()
-    styles = line_styles(runs)
-    for name, results in runs.items():
-        line = styles[name]
+    for name, line in line_styles(runs).items():
+        results = runs[name]
         dots = [(setting, value) for setting, values in results.items() for value in values]
         if len(dots) > len(results):
             ax.plot(*np.transpose(dots), color=line["color"], ls="", marker="o", ms=3)
@@ -203,9 +201,8 @@ def plot_intervals(
                     f"{setting}"
                 )
     ax = ax or new_figure().subplots()
-    styles = line_styles(intervals)
-    for name, results in intervals.items():
-        line = styles[name]
+    for name, line in line_styles(intervals).items():
+        results = intervals[name]
         settings = sorted(results)
         low, middle, high = np.transpose([results[setting] for setting in settings])
         ax.plot(settings, middle, **line, marker="o", ms=3, label=name)

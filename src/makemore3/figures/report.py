@@ -69,9 +69,8 @@ def _plot_values(ax: Axes, xlabel: str, values: Mapping[str, Sequence[float]]) -
 
 
 def _plot_updates(ax: Axes, steps: Sequence[int], updates: Mapping[str, Sequence[float]]) -> None:
-    styles = line_styles(updates)
-    for name, line in updates.items():
-        style = styles[name]
+    for name, style in line_styles(updates).items():
+        line = updates[name]
         points = [(x, y) for x, y in zip(steps, line, strict=True) if math.isfinite(y)]
         points = points[:: math.ceil(len(points) / 100) or 1]
         ax.plot([x for x, _ in points], [y for _, y in points], **style, label=name)

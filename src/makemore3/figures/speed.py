@@ -38,8 +38,7 @@ def plot_roofline(
         raise ValueError(f"plot_roofline expects positive finite numbers, got {numbers}")
     ax = ax or new_figure(1.3).subplots()
     ridge = peak / bandwidth
-    intensities = [intensity for intensity, _ in points.values()]
-    rates = [rate for _, rate in points.values()]
+    intensities, rates = zip(*points.values(), strict=True)
     ends = [min(ridge, *intensities) / 4, max(ridge * 20, *(8 * x for x in intensities))]
     roof = [min(peak, bandwidth * x) for x in (ends[0], ridge, ends[1])]
     ax.plot([ends[0], ridge, ends[1]], roof, color=rcParams["text.color"])
