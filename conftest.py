@@ -38,16 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if names := os.environ.get("MAKEMORE_NAMES"):  # a notebook works in its own folder
         os.environ["MAKEMORE_NAMES"] = str(Path(names).expanduser().absolute())
+    fresh = config.getoption("--fresh") or os.environ.get("CI", "false") != "false"
     if hasattr(config, "workerinput"):
         folder = Path(config.workerinput["kept"])  # pyright: ignore[reportAttributeAccessIssue]
-    elif config.getoption("--fresh") or os.environ.get("CI", "false") != "false":
+    elif fresh:
         temporary = tempfile.TemporaryDirectory(prefix="makemore-")
         config.add_cleanup(temporary.cleanup)
         folder = Path(temporary.name)
     else:
         folder = between_test_runs()
     config.stash[KEPT] = folder
-    config.pluginmanager.register(Unchanged(config, Path(__file__).parent, folder))
+    if not fresh:
+        config.pluginmanager.register(Unchanged(config, Path(__file__).parent, folder))
 
 
 def between_test_runs() -> Path:

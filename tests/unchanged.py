@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
+from literate.pytest_plugin import NOT_COMPARED
 from literate.store import write_whole
 
 CODE_QUALITY = "tests/test_code_quality.py"
 LONG = ("tests/site/", "tests/playground/", CODE_QUALITY)
 """How the files of the tests that take longest begin."""
-NOT_COMPARED = "literate not compared"
-"""Property of the report of a page whose outputs were baked from other inputs."""
 
 
 class Unchanged:

@@ -37,7 +37,7 @@ def read_questions(folder: Path) -> list[Question]:
         PageError: If a page cannot be parsed.
     """
     questions = []
-    for path in folder.glob("*.md"):
+    for path in sorted(folder.glob("*.md")):
         if path.name == "index.md":
             continue
         for title, slug, text in entries("\n".join(read_page(path).prose())):
@@ -55,7 +55,7 @@ def read_questions(folder: Path) -> list[Question]:
                     tuple(dict.fromkeys(match["page"] for match in _NOTES.finditer(text))),
                 )
             )
-    return sorted(questions, key=lambda question: (question.seconds, question.file))
+    return sorted(questions, key=lambda question: question.seconds)
 
 
 def by_chapter(questions: list[Question], lecture: Lecture) -> list[str]:

@@ -63,9 +63,8 @@ class Source:
 
 
 class LiterateExtension(Extension):
-    """Options: `docs`, the folder of the pages; `store`, that of the baked outputs, `baked` in
-    `docs` if empty; `page`, a function that returns the `Source` being rendered: without it the
-    page is found by its text.
+    """Options: `docs`, the folder of the pages; `store`, that of the baked outputs; `page`, a
+    function that returns the `Source` being rendered: without it the page is found by its text.
 
     Attributes:
         docs: The folder of the pages.
@@ -76,9 +75,9 @@ class LiterateExtension(Extension):
 
     def __init__(self, **options: Any) -> None:
         self.config = {
-            "docs": ["docs", ""],
-            "store": ["", ""],
-            "page": ["", ""],
+            "docs": ["docs", "the folder of the pages"],
+            "store": ["", "the folder of the baked outputs; `baked` in `docs` if empty"],
+            "page": ["", "a function that returns the source of the page being rendered"],
         }
         super().__init__(**options)
         self.docs = Path(os.fspath(self.getConfig("docs")))

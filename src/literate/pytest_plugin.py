@@ -41,7 +41,7 @@ _WHOLE_PAGES = ("no", "loadfile", "loadscope")
 """The values of pytest-xdist's `--dist` that keep a page in one process."""
 
 _SESSION = pytest.StashKey["_Session"]()
-_COMPARED, _NOT_COMPARED, _OUTSIDE, _PASSED, _BAKED = (
+_COMPARED, NOT_COMPARED, _OUTSIDE, _PASSED, _BAKED = (
     f"literate {done}" for done in ("compared", "not compared", "outside", "passed", "baked")
 )
 """Properties of a test's report."""
@@ -265,7 +265,7 @@ class _Session:
         if found:
             found.append(f"If that is right: `pytest --bake {shown}`, and look at the difference.")
             raise BlockError("\n\n".join(found))
-        return _COMPARED if same else _NOT_COMPARED, blocks
+        return _COMPARED if same else NOT_COMPARED, blocks
 
     def run_notebook(self, path: Path) -> tuple[str, Any]:
         path = self.located(path) or path
@@ -286,7 +286,7 @@ class _Session:
     def summary(self, done: Mapping[str, list[Any]]) -> Iterator[str]:
         if compared := sum(done[_COMPARED]):
             yield f"{compared} blocks equal to their baked outputs"
-        if not_compared := sum(done[_NOT_COMPARED]):
+        if not_compared := sum(done[NOT_COMPARED]):
             yield (
                 f"{not_compared} blocks ran but were NOT compared: they were baked from other "
                 f"inputs than {_pairs(self.inputs)}"
